@@ -1,0 +1,1 @@
+"""What every service stands on: contracts, the chassis, and the client that agents import."""

@@ -1,0 +1,131 @@
+"""One database per service: transactions that nobody but the chassis commits.
+
+Connections are in autocommit mode as SQLAlchemy sees them; a transaction is asyncpg's own, so that
+Core statements and the few hot ones on the driver's connection share it.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from shared.clock import Clock, SystemClock
+
+POOL_SIZE = 5
+POOL_WAIT_SECONDS = 10
+SESSION_SETTINGS = {
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+# What passes by itself: try the same work again, on a new connection.
+TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # PostgreSQL died inside COMMIT
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    OSError,
+    TimeoutError,
+)
+# After these the connection is of no more use.
+BROKEN_CONNECTION: tuple[type[BaseException], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    OSError,
+)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is tried again."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        cause = error.orig.__cause__ or error.orig
+        return error.connection_invalidated or isinstance(cause, TRANSIENT_ERRORS)
+    return isinstance(error, TRANSIENT_ERRORS)
+
+
+class Db:
+    """One transaction, or one read, as a handler sees it.
+
+    `now` is the injected clock's reading at its start: what a handler does happens at that moment.
+    """
+
+    def __init__(self, connection: AsyncConnection, driver: Any, now: datetime) -> None:
+        self._connection = connection
+        self.now = now
+        self.driver: asyncpg.Connection[asyncpg.Record] = driver
+
+    async def execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    ) -> CursorResult[Any]:
+        """Run a Core statement in this transaction."""
+        return await self._connection.execute(statement, parameters)
+
+
+class Database:
+    """A service's own database."""
+
+    def __init__(self, url: str, clock: Clock | None = None, name: str = "billing") -> None:
+        self._clock = clock or SystemClock()
+        self._engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            isolation_level="AUTOCOMMIT",
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
+            pool_reset_on_return=None,
+            connect_args={
+                "server_settings": {"application_name": name, **SESSION_SETTINGS},
+                "timeout": 10,
+                "command_timeout": 60,
+            },
+        )
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Db]:
+        """A connection for reads: each statement sees its own snapshot."""
+        async with self._engine.connect() as connection:
+            driver = await self._driver(connection)
+            try:
+                yield Db(connection, driver, self._clock.now())
+            except BROKEN_CONNECTION:
+                await connection.invalidate()
+                raise
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Db]:
+        """One transaction: committed on leaving, rolled back on any error."""
+        async with self.read() as db, db.driver.transaction():
+            yield db
+
+    async def _driver(self, connection: AsyncConnection) -> Any:
+        raw = await connection.get_raw_connection()
+        driver = raw.driver_connection
+        if driver is None or driver.is_closed():  # the server went away while this one was idle
+            await connection.invalidate()
+            raw = await connection.get_raw_connection()
+            driver = raw.driver_connection
+        return driver
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()

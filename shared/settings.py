@@ -1,0 +1,53 @@
+"""Settings come from the environment, once, at the start; a wrong one is one clear sentence."""
+
+import os
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names it and never repeats its value."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every process needs to know; field `nats_url` is read from `NATS_URL`.
+
+    `nats_credentials` is the path of a credentials file. `clock` other than `system` is for tests.
+    """
+
+    environment: Literal["development", "production"] = "development"
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_credentials: str | None = None
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class ServiceSettings(Settings, frozen=True, kw_only=True):
+    """A service that owns tables: its database as its runtime role sees it."""
+
+    database_url: str
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
+    """Read the settings of a process.
+
+    Raises SettingsError naming the variable and the rule it breaks.
+    """
+    source = os.environ if environment is None else environment
+    values = {
+        field.name: source[field.name.upper()]
+        for field in msgspec.structs.fields(kind)
+        if source.get(field.name.upper())
+    }
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        rule, _, place = str(error).partition(" - at `$.")
+        name = place.rstrip("`").upper() if place else rule.rpartition("`")[0].rpartition("`")[2]
+        raise SettingsError(f"Setting {name.upper()}: {rule}.") from None
