@@ -1,4 +1,4 @@
-"""The bus: a connection that never gives up, requests with one answerer, and a puller of messages."""
+"""The bus: a connection that never gives up, requests with one answerer, pulled messages."""
 
 import asyncio
 import logging
@@ -109,6 +109,8 @@ class Bus:
         except (TimeoutError, nats.errors.Error) as error:
             raise AnswerTimedOut(f"{subject} did not answer in {timeout_seconds} s") from error
         verdict = (message.headers or {}).get(REFUSAL_HEADER)
+        if verdict == "unavailable":
+            raise NoAnswerer(f"{owner or owner_of(kind)} cannot reach its database")
         if verdict == "error":
             raise AnswerFailed(f"{subject} failed")
         wanted: type[Any] = Refusal if verdict else reply_type_of(kind)
@@ -205,7 +207,11 @@ class Puller:
         forgotten = now - self._heard_at > PULL_SECONDS + FORGOTTEN_SECONDS
         if room < self._max_messages // 2 or (self._asked > room // 2 and not forgotten):
             return
-        request = {"batch": room, "expires": int(PULL_SECONDS * 1e9)}
+        request = {
+            "batch": room,
+            "max_bytes": self._max_bytes * 2,
+            "expires": int(PULL_SECONDS * 1e9),
+        }
         self._asked, self._heard_at = room, now
         await self._connection.publish(
             self._subject, msgspec.json.encode(request), reply=self._inbox
@@ -248,10 +254,6 @@ def backoff_seconds(attempt: int, longest: float = 30.0) -> float:
     return float(min(longest, 0.1 * 2 ** min(attempt, 12)) * random.uniform(0.5, 1.0))  # noqa: S311
 
 
-async def watch(
-    bus: Bus, subject: str, receive: Callable[[Msg], Awaitable[None]]
-) -> Subscription:
+async def watch(bus: Bus, subject: str, receive: Callable[[Msg], Awaitable[None]]) -> Subscription:
     """Hear facts as they pass, without a record of what was heard (for live views)."""
     return await bus.connection.subscribe(subject, cb=receive)
-
-

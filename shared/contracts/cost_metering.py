@@ -296,5 +296,3 @@ class GetControlTotals(Request[ControlTotals], frozen=True, kw_only=True):
     """What the auditor compares, in one snapshot."""
 
     organization_id: Organization
-
-

@@ -28,9 +28,7 @@ MAX_EVENT_BYTES = 16 * 1024
 # The kinds that an agent's credential may publish and that the stream keeps.
 USAGE_KINDS = ("llm", "workflow", "gauge")
 
-UsageFormat = Literal[
-    "disjoint", "anthropic", "openai_chat", "openai_responses", "gemini", "otel"
-]
+UsageFormat = Literal["disjoint", "anthropic", "openai_chat", "openai_responses", "gemini", "otel"]
 UsageSource = Literal["provider", "estimated", "missing"]
 CallOutcome = Literal["succeeded", "failed", "cancelled"]
 CredentialSource = Literal["platform", "byo"]

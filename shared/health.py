@@ -1,0 +1,124 @@
+"""Health by progress: a loop that stands still or work that does not move is not alive."""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 1.0
+STALE_BEAT_SECONDS = 5.0
+# A loop stuck for this long cannot even answer a probe: the watchdog ends the process.
+STUCK_SECONDS = 15.0
+# Work that waits this long while nothing is finished means that a consumer is dead.
+NO_PROGRESS_SECONDS = 60.0
+
+messages_total = Counter(
+    "billing_messages_total", "Messages by consumer and outcome", ["consumer", "outcome"]
+)
+requests_total = Counter(
+    "billing_requests_total", "Requests answered by operation and outcome", ["operation", "outcome"]
+)
+request_seconds = Histogram("billing_request_seconds", "Time to answer a request", ["operation"])
+dead_letters_parked = Gauge("billing_dead_letters_parked", "Letters that wait for an operator")
+outbox_waiting = Gauge("billing_outbox_waiting", "Events committed and not yet on the bus")
+consumer_pending = Gauge("billing_consumer_pending", "Messages that wait on the bus", ["consumer"])
+
+Check = Callable[[], Awaitable[str | None]]
+
+
+class Progress:
+    """What one consumer or job has got done; it is stuck when work waits and nothing moves."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.waiting = 0
+        self._moved_at = time.monotonic()
+
+    def moved(self) -> None:
+        """Something was finished, or there was nothing to do."""
+        self._moved_at = time.monotonic()
+
+    def is_stuck(self) -> bool:
+        """Whether work waits and none was finished for a minute."""
+        return self.waiting > 0 and time.monotonic() - self._moved_at > NO_PROGRESS_SECONDS
+
+
+class Health:
+    """What `/livez`, `/readyz` and `/metrics` answer, and the watchdog behind them."""
+
+    def __init__(self) -> None:
+        self._beat_at = time.monotonic()
+        self._progress: list[Progress] = []
+        self._checks: list[tuple[str, Check]] = []
+        self._done = threading.Event()
+        self.draining = False
+
+    def follow(self, name: str) -> Progress:
+        """Watch the progress of a consumer or job."""
+        progress = Progress(name)
+        self._progress.append(progress)
+        return progress
+
+    def require(self, name: str, check: Check) -> None:
+        """Be ready only while `check` answers None; otherwise it answers what is wrong."""
+        self._checks.append((name, check))
+
+    async def beat(self) -> None:
+        """Show that the event loop turns, until canceled."""
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        try:
+            while True:
+                self._beat_at = time.monotonic()
+                await asyncio.sleep(BEAT_SECONDS)
+        finally:
+            self._done.set()
+
+    def _watch(self) -> None:
+        while not self._done.wait(BEAT_SECONDS):
+            if time.monotonic() - self._beat_at > STUCK_SECONDS:
+                logger.critical("event loop stuck, ending the process")
+                os._exit(70)
+
+    def live_problems(self) -> Sequence[str]:
+        """Why this process should be restarted; empty when it should not."""
+        problems = [f"{each.name} makes no progress" for each in self._progress if each.is_stuck()]
+        if time.monotonic() - self._beat_at > STALE_BEAT_SECONDS:
+            problems.append("event loop does not turn")
+        return problems
+
+    async def ready_problems(self) -> Sequence[str]:
+        """Why this process should get no work now; empty when it may."""
+        if self.draining:
+            return ["draining"]
+        found = await asyncio.gather(*(self._checked(check) for _, check in self._checks))
+        return [
+            f"{name}: {problem}"
+            for (name, _), problem in zip(self._checks, found, strict=True)
+            if problem
+        ]
+
+    async def _checked(self, check: Check) -> str | None:
+        try:
+            async with asyncio.timeout(2):
+                return await check()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is told
+            return f"{type(error).__name__}: {error}"
+
+    async def answer(self, path: str) -> tuple[int, str, bytes]:
+        """Status, content type and body for a health path; 404 for any other."""
+        if path == "/metrics":
+            return 200, CONTENT_TYPE_LATEST, generate_latest(REGISTRY)
+        if path not in {"/livez", "/readyz"}:
+            return 404, "text/plain", b"not found\n"
+        live = path == "/livez"
+        problems = self.live_problems() if live else await self.ready_problems()
+        body = msgspec.json.encode({"status": "fail" if problems else "ok", "problems": problems})
+        return (503 if problems else 200), "application/json", body

@@ -1,0 +1,159 @@
+"""Service: what a service hears, answers and does by itself, in one place."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import MetaData
+
+from shared import dead_letters
+from shared.consumers import BatchHandler, EventHandler, Splitter, each_event
+from shared.contracts.base import Event, Request, event_subject, name_of, owner_of
+from shared.contracts.operations import (
+    DiscardDeadLetters,
+    ListDeadLetters,
+    ReplayDeadLetters,
+    ShowDeadLetter,
+)
+from shared.database import Database, Db
+from shared.requests import RequestHandler
+from shared.steps import Step
+from shared.topology import Durable, durable
+
+Job = Callable[[Db], Awaitable[Sequence[Event]]]
+Start = Callable[[Database], Awaitable[None]]
+
+E = TypeVar("E", bound=Event)
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+class HeardEvent(NamedTuple):
+    """A fact of another service, heard one message at a time."""
+
+    durable: Durable
+    handler: BatchHandler
+
+
+class TakenBatches(NamedTuple):
+    """Messages taken many at a time by the hot loop."""
+
+    durable: Durable
+    handler: BatchHandler
+    split: Splitter | None
+    max_messages: int
+    max_bytes: int
+
+
+class Answered(NamedTuple):
+    """A request this service answers."""
+
+    kind: type[Request[Any]]
+    handler: RequestHandler
+    writes: bool
+
+
+class Periodic(NamedTuple):
+    """Work that is due every so often; one replica does it at a time."""
+
+    name: str
+    seconds: float
+    job: Job
+
+
+class Service:
+    """A service as its `app.py` declares it.
+
+    A handler reads from `store`, asks `rules`, writes with `store`, and returns facts. It never
+    commits, publishes or catches; the runtime wraps each one the same way.
+    """
+
+    def __init__(self, name: str, metadata: MetaData, versions: Path) -> None:
+        self.name = name
+        self.metadata = metadata
+        self.versions = versions
+        self.heard: list[HeardEvent] = []
+        self.taken: list[TakenBatches] = []
+        self.answered: list[Answered] = []
+        self.periodic: list[Periodic] = []
+        self.steps: list[Step[Any, Any]] = []
+        self.starts: list[Start] = []
+        self._answer_operations()
+
+    def hears(self, kind: type[E]) -> Callable[[EventHandler[E]], EventHandler[E]]:
+        """Handle a fact, exactly once by its message id, in one transaction with what it causes."""
+
+        def register(handler: EventHandler[E]) -> EventHandler[E]:
+            consumer = durable(self.name, "EVENTS", event_subject(kind))
+            self.heard.append(HeardEvent(consumer, each_event(consumer.name, kind, handler)))
+            return handler
+
+        return register
+
+    def takes(
+        self,
+        subject: str,
+        stream: str,
+        *,
+        split: Splitter | None = None,
+        max_messages: int = 500,
+        max_bytes: int = 1024 * 1024,
+    ) -> Callable[[BatchHandler], BatchHandler]:
+        """Handle many messages at once in one transaction; duplicates are the handler's to drop.
+
+        `split` cuts a message into parts that can stand alone, so that a bad part is parked alone.
+        """
+
+        def register(handler: BatchHandler) -> BatchHandler:
+            consumer = durable(self.name, stream, subject)
+            self.taken.append(TakenBatches(consumer, handler, split, max_messages, max_bytes))
+            return handler
+
+        return register
+
+    def answers(self, kind: type[Request[Any]], *, writes: bool = False) -> Callable[[H], H]:
+        """Answer a request with a Reply or a Refusal; one that `writes` runs in a transaction,
+        may return `(reply, events)`, and honours the caller's idempotency key.
+        """
+
+        def register(handler: H) -> H:
+            self.answered.append(Answered(kind, handler, writes))
+            return handler
+
+        return register
+
+    def every(self, seconds: float, name: str) -> Callable[[Job], Job]:
+        """Do something again and again; it must be idempotent, for two replicas may both try."""
+
+        def register(job: Job) -> Job:
+            self.periodic.append(Periodic(name, seconds, job))
+            return job
+
+        return register
+
+    def step(self, step: Step[Any, Any]) -> None:
+        """Carry out steps of this kind."""
+        self.steps.append(step)
+
+    def at_start(self, start: Start) -> Start:
+        """Do this once the database is there, before anything is handled."""
+        self.starts.append(start)
+        return start
+
+    @property
+    def durables(self) -> tuple[Durable, ...]:
+        """The consumers this service needs on the bus."""
+        heard = [each.durable for each in self.heard]
+        return (*heard, *(each.durable for each in self.taken))
+
+    def describe(self) -> dict[str, list[str]]:
+        """What it hears and answers, for documents and tests."""
+        return {
+            "hears": [each.subject for each in self.durables],
+            "answers": [f"{owner_of(each.kind)}.{name_of(each.kind)}" for each in self.answered],
+        }
+
+    def _answer_operations(self) -> None:
+        self.answers(ListDeadLetters)(dead_letters.list_letters)
+        self.answers(ShowDeadLetter)(dead_letters.show_letter)
+        self.answers(ReplayDeadLetters, writes=True)(dead_letters.replay_letters)
+        self.answers(DiscardDeadLetters, writes=True)(dead_letters.discard_letters)
