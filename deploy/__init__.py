@@ -1,0 +1,1 @@
+"""Everything that starts, equips and checks an installation; no business rule lives here."""
