@@ -19,6 +19,8 @@ from shared.credentials import credentials_text, encode_token, key_from_seed, ne
 USAGE_SUBJECTS = "usage.*.*.*"
 UNLIMITED = -1
 SECOND_NS = 1_000_000_000
+# Below the server's own limit of 65,536, so that agents cannot keep services from reconnecting.
+AGENT_CONNECTIONS = 20_000
 # An agent listens on its inbox only; a few more let a client library resubscribe.
 AGENT_SUBSCRIPTIONS = 5
 # How long after a request its answer may still be sent; no caller waits longer.
@@ -157,7 +159,7 @@ class BusKeys:
         # A user that the scoped key did not sign may do nothing at all.
         nothing = {"pub": {"deny": [">"]}, "sub": {"deny": [">"]}}
         return _account(
-            _limits(imports=1),
+            _limits(imports=1, connections=AGENT_CONNECTIONS),
             imports=[imported],
             signing_keys=[scope],
             default_permissions=nothing,
@@ -194,12 +196,12 @@ def _billing_account() -> dict[str, Any]:
     return _account({**_limits(exports=1), **streams}, exports=[exported])
 
 
-def _limits(*, imports: int = 0, exports: int = 0) -> dict[str, Any]:
+def _limits(*, imports: int = 0, exports: int = 0, connections: int = UNLIMITED) -> dict[str, Any]:
     return {
         "subs": UNLIMITED,
         "data": UNLIMITED,
         "payload": UNLIMITED,
-        "conn": UNLIMITED,
+        "conn": connections,
         "leaf": 0,
         "imports": imports,
         "exports": exports,
