@@ -2,7 +2,6 @@
 
 import os
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -40,11 +39,22 @@ class FixedClock:
         self._at += by
 
 
-def new_id(at: datetime | None = None) -> str:
-    """A UUIDv7: sorts by time, so that indexes grow at their end."""
-    milliseconds = time.time_ns() // 1_000_000 if at is None else int(at.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+def new_id() -> str:
+    """A UUIDv7: sorts by the time it was made, so that indexes grow at their end."""
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> list[str]:
+    """Many at once, in order only by the millisecond; cheap enough for one per event."""
+    milliseconds = f"{time.time_ns() // 1_000_000 & (1 << 48) - 1:012x}"
+    begin = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
+    random = os.urandom(10 * count).hex()
+    return [
+        f"{begin}{random[at : at + 3]}-{_VARIANT[random[at + 3]]}{random[at + 4 : at + 7]}"
+        f"-{random[at + 7 : at + 19]}"
+        for at in range(0, 20 * count, 20)
+    ]
+
+
+# RFC 9562: the two highest bits of the fourth group are 10.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}

@@ -4,7 +4,7 @@ Connections are in autocommit mode as SQLAlchemy sees them; a transaction is asy
 Core statements and the few hot ones on the driver's connection share it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -71,6 +71,11 @@ class Db:
         self._connection = connection
         self.now = now
         self.driver: asyncpg.Connection[asyncpg.Record] = driver
+        self.committed: list[Callable[[], None]] = []
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do this in memory once, and only if, the transaction is committed."""
+        self.committed.append(act)
 
     async def execute(
         self,
@@ -114,8 +119,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Db]:
         """One transaction: committed on leaving, rolled back on any error."""
-        async with self.read() as db, db.driver.transaction():
-            yield db
+        async with self.read() as db:
+            async with db.driver.transaction():
+                yield db
+            for act in db.committed:
+                act()
 
     async def _driver(self, connection: AsyncConnection) -> Any:
         raw = await connection.get_raw_connection()

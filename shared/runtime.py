@@ -9,7 +9,7 @@ import nats.errors
 from alembic.script import ScriptDirectory
 from faststream.asgi import AsgiFastStream
 from faststream.middlewares import AckPolicy
-from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats import JStream, NatsBroker, NatsCredentials, PullSub
 from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 from sqlalchemy import func, select, text
@@ -49,8 +49,13 @@ class Runtime:
         self.database = Database(settings.database_url, clock or SystemClock(), service.name)
         self.bus: Bus
         self.relay: Relay
+        options = connection_options(settings, service.name)
+        credentials = options.pop("user_credentials")
         self._broker = NatsBroker(
-            **connection_options(settings, service.name), logger=None, apply_types=False
+            **options,
+            security=NatsCredentials(credentials) if credentials else None,
+            logger=None,
+            apply_types=False,
         )
         self._consumers: dict[str, Consumer] = {}
         self._answerers: list[Answerer] = []

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TypeVar
 from deploy.bus_config import closed_accounts, server_configuration
 from deploy.bus_keys import BusKeys
 from deploy.embedded import NatsServer, PortTaken, Postgres
+from deploy.embedded.home import SHARED_ROOT
 
 POSTGRES_IMAGE = "postgres:18"
 NATS_IMAGE = "nats:2.15.1"
@@ -44,7 +45,7 @@ class Servers:
 def start_servers(*, durable_postgres: bool = False, durable_nats: bool = True) -> Servers:
     """Start both, or use `DATABASE_URL` and `NATS_URL` (with the folder `NATS_KEYS`).
 
-    PostgreSQL does not sync unless asked, because tests kill processes and never cut the power.
+    PostgreSQL does not fsync unless asked: tests kill processes and never cut the power.
     """
     cleanup = ExitStack()
     try:
@@ -77,9 +78,13 @@ def start_servers(*, durable_postgres: bool = False, durable_nats: bool = True) 
     )
 
 
-def start_postgres(directory: Path, *, durable: bool = False) -> Postgres:
+def start_postgres(
+    directory: Path, *, durable: bool = False, shared_root: Path = SHARED_ROOT
+) -> Postgres:
     """An embedded PostgreSQL on a free port."""
-    return _start(lambda: Postgres(directory, free_port(), durable=durable))
+    return _start(
+        lambda: Postgres(directory, free_port(), durable=durable, shared_root=shared_root)
+    )
 
 
 def start_nats(directory: Path, keys: BusKeys, *, durable: bool = True) -> NatsServer:
@@ -99,11 +104,15 @@ def free_port() -> int:
 
 def docker_answers() -> bool:
     """Whether a Docker engine answers a ping."""
+    # Without a socket there is nobody to ask, and the client would leave its own half-open.
+    if "DOCKER_HOST" not in os.environ and not Path("/var/run/docker.sock").exists():
+        return False
     import docker  # type: ignore[import-untyped]
     from docker.errors import DockerException  # type: ignore[import-untyped]
 
     try:
-        return bool(docker.from_env(timeout=2).ping())
+        with closing(docker.from_env(timeout=2)) as client:
+            return bool(client.ping())
     except DockerException:
         return False
 
@@ -128,7 +137,7 @@ def _postgres_container(cleanup: ExitStack) -> str:
     container = (
         DockerContainer(POSTGRES_IMAGE)
         .with_env("POSTGRES_PASSWORD", "test")
-        .with_command("postgres -c fsync=off -c synchronous_commit=off -c max_connections=200")
+        .with_command("postgres -c fsync=off -c max_connections=200")
         .with_exposed_ports(5432)
     )
     cleanup.enter_context(container)

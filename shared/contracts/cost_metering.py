@@ -29,6 +29,8 @@ class CostByModel(Contract, frozen=True, kw_only=True):
     tokens: int
     records: int
     unpriced_records: int = 0
+    unpriced_tokens: int = 0
+    suspect_records: int = 0
 
 
 class CostsRecorded(Event, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""What cost_metering remembers: its SQL, by what is remembered."""

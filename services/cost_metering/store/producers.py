@@ -1,0 +1,104 @@
+"""Watermarks: what each producer's gapless sequence has brought, and the agents that may send."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import func, select, text
+
+from services.cost_metering.tables import agents
+from shared.contracts.cost_metering import ProducerHole
+from shared.database import Db
+
+# A producer whose sequence has more pieces than this is no longer tracked piece by piece.
+MAX_PIECES = 1000
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """Sequence numbers that came, as half-open ranges of one producer."""
+
+    organization_id: str
+    agent_id: str
+    producer: str
+    ranges: Sequence[tuple[int, int]]
+
+
+_MARK = """
+INSERT INTO producers AS p
+    (organization_id, agent_id, producer, received, highest, complete, last_seen_at)
+SELECT organization_id, agent_id, producer, received, upper(received) - 1,
+       received = int8multirange(int8range(1, upper(received))), $5
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+     AS new (organization_id, agent_id, producer, pieces),
+     LATERAL (SELECT pieces::int8multirange AS received) AS r
+ORDER BY 1, 2, 3
+ON CONFLICT (organization_id, agent_id, producer) DO UPDATE SET
+    received = p.received + excluded.received,
+    highest = greatest(p.highest, excluded.highest),
+    complete = (p.received + excluded.received)
+        = int8multirange(int8range(1, greatest(p.highest, excluded.highest) + 1)),
+    last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at)
+WHERE excluded.received <@ p.received IS FALSE
+  AND (SELECT count(*) FROM unnest(p.received)) < $6
+"""
+
+
+async def mark_received(db: Db, received: Sequence[Received]) -> None:
+    """Add what came to the watermarks, in a fixed order, so that replicas cannot deadlock."""
+    if not received:
+        return
+    await db.driver.execute(
+        _MARK,
+        [each.organization_id for each in received],
+        [each.agent_id for each in received],
+        [each.producer for each in received],
+        ["{" + ",".join(f"[{a},{b})" for a, b in each.ranges) + "}" for each in received],
+        db.now,
+        MAX_PIECES,
+    )
+
+
+_HOLES = text("""
+SELECT organization_id, agent_id, producer, lower(hole) AS first, upper(hole) - 1 AS last,
+       last_seen_at AS noticed_at
+FROM producers,
+     unnest(int8multirange(int8range(1, highest + 1)) - received) AS hole
+WHERE NOT complete
+  AND (CAST(:organization_id AS text) IS NULL OR organization_id = :organization_id)
+ORDER BY last_seen_at, organization_id, agent_id, producer, first
+LIMIT :limit
+""")
+
+
+async def list_holes(db: Db, organization_id: str | None, limit: int) -> tuple[ProducerHole, ...]:
+    """Sequence numbers that never came, oldest first."""
+    rows = await db.execute(_HOLES, {"organization_id": organization_id, "limit": limit})
+    return tuple(ProducerHole(**row._mapping) for row in rows)  # noqa: SLF001 -- SQLAlchemy's name
+
+
+async def count_agents(db: Db, organization_id: str) -> int:
+    """How many agents of an organization have been given a credential."""
+    counted = await db.execute(
+        select(func.count()).where(agents.c.organization_id == organization_id)
+    )
+    return int(counted.scalar_one())
+
+
+async def add_agent(db: Db, organization_id: str, agent_id: str, cap: int) -> bool:
+    """Count an agent in, unless the cap is reached; an agent counted before is let through."""
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(f"agents {organization_id}", 0))
+    await db.execute(select(lock))
+    known = await db.execute(
+        select(agents.c.agent_id).where(
+            agents.c.organization_id == organization_id, agents.c.agent_id == agent_id
+        )
+    )
+    if known.first() is not None:
+        return True
+    if await count_agents(db, organization_id) >= cap:
+        return False
+    await db.execute(
+        agents.insert().values(
+            organization_id=organization_id, agent_id=agent_id, registered_at=db.now
+        )
+    )
+    return True

@@ -1,0 +1,137 @@
+"""The whole back end for tests: servers, databases, the closed bus, and services in this process."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import nats
+from nats.aio.client import Client
+
+from deploy.provisioning import ServiceDatabase, load_or_create_passwords, provision_databases
+from services.cost_metering.app import service as cost_metering
+from shared.bus import Bus
+from shared.credentials import AgentCredential, issue_agent_credential
+from shared.database import Database
+from shared.migrations import migrate
+from shared.runtime import Runtime
+from shared.service import Service
+from shared.settings import ServiceSettings, Settings
+from shared.topology import declare
+from tests.servers import Servers
+
+SERVICES = (cost_metering,)
+T = TypeVar("T")
+
+
+@dataclass
+class Stack:
+    """Servers with everything declared; services are started by those who need them."""
+
+    servers: Servers
+    databases: dict[str, ServiceDatabase]
+    folder: Path
+
+    def settings(self, service: str) -> ServiceSettings:
+        """What a service reads from its environment."""
+        return ServiceSettings(
+            nats_url=self.servers.nats_url,
+            nats_credentials=str(self.servers.keys.credentials_file(service)),
+            database_url=self.databases[service].dsn,
+        )
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The same for a process of its own."""
+        settings = self.settings(service)
+        return {
+            **os.environ,
+            "NATS_URL": settings.nats_url,
+            "NATS_CREDENTIALS": settings.nats_credentials or "",
+            "DATABASE_URL": settings.database_url,
+        }
+
+    @asynccontextmanager
+    async def running(self, service: Service) -> AsyncIterator[Runtime]:
+        """A service in this process, drained at the end."""
+        runtime = Runtime(service, self.settings(service.name))
+        app = runtime.app()
+        await app.start()
+        try:
+            yield runtime
+        finally:
+            await app.stop()
+
+    async def bus(self, user: str = "gateway") -> Bus:
+        """A connection as one of the services."""
+        settings = Settings(
+            nats_url=self.servers.nats_url,
+            nats_credentials=str(self.servers.keys.credentials_file(user)),
+        )
+        return await Bus.connect(settings, user)
+
+    def credential(self, organization_id: str, agent_id: str = "agent-1") -> AgentCredential:
+        """A fresh credential for an agent."""
+        keys = self.servers.keys
+        return issue_agent_credential(
+            keys.agent_signing_seed.read_text(),
+            keys.agents,
+            organization_id,
+            agent_id,
+            now=datetime.now(UTC),
+        )
+
+    async def agent(self, organization_id: str, agent_id: str = "agent-1") -> Client:
+        """A bare connection of an agent, as hostile as a test wants it."""
+        credential = self.credential(organization_id, agent_id)
+        path = self.folder / f"{organization_id}-{agent_id}-{time.time_ns()}.creds"
+        path.write_text(credential.text)
+        return await nats.connect(
+            self.servers.nats_url,
+            user_credentials=str(path),
+            inbox_prefix=credential.inbox_prefix.encode(),
+        )
+
+    def database(self, service: str) -> Database:
+        """A service's database as its runtime role sees it."""
+        return Database(self.databases[service].dsn, name="test")
+
+
+async def build_stack(
+    servers: Servers, folder: Path, services: tuple[Service, ...] = SERVICES
+) -> Stack:
+    """Databases, migrations, credentials, streams and consumers: what a deployment does once."""
+    names = [service.name for service in services]
+    passwords = load_or_create_passwords(folder / "passwords.json", names)
+    databases = await provision_databases(servers.admin_dsn, names, passwords, durable=False)
+    now = datetime.now(UTC)
+    for service in services:
+        await migrate(databases[service.name].owner_dsn, service.versions, service.metadata)
+        pairs = [(durable.stream, durable.name) for durable in service.durables]
+        servers.keys.issue_service(service.name, pairs, now)
+    servers.keys.issue_service("gateway", [], now, hears=["event.>"])
+    servers.keys.issue_topology(now)
+    stack = Stack(servers, databases, folder)
+    topology = await stack.bus("topology")
+    durables = tuple(durable for service in services for durable in service.durables)
+    await declare(topology.connection.jetstream(), durables)
+    await topology.close()
+    return stack
+
+
+async def until(
+    ask: Callable[[], Awaitable[T]], satisfied: Callable[[T], bool], timeout_seconds: float = 20
+) -> T:
+    """Ask again and again until the answer satisfies; the last answer is in the error."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        answer = await ask()
+        if satisfied(answer):
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_seconds} s; last answer: {answer!r}")
+        await asyncio.sleep(0.05)
