@@ -1,6 +1,7 @@
 """The command line of a service: `python -m services.<name> [run|migrate|check]`."""
 
 import argparse
+import gc
 import os
 import sys
 
@@ -47,6 +48,13 @@ def _migrate(service: Service) -> None:
     migrate_now(owner_url, service.versions, service.metadata)
 
 
+def settle_memory() -> None:
+    """Leave what was loaded at the start to itself: collecting it again only costs time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def serve(service: Service, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     config = uvicorn.Config(
@@ -59,4 +67,5 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    settle_memory()
     uvicorn.Server(config).run()

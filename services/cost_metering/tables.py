@@ -23,7 +23,8 @@ from shared.tables import with_chassis
 
 metadata = MetaData()
 Moment = DateTime(timezone=True)
-# Sums have no largest value: one organization's hour may exceed what BIGINT holds in pico-dollars.
+# Sums of costs have no largest value: an hour may exceed what BIGINT holds in pico-dollars.
+# Sums of tokens do fit: a call has at most 10**9 of them.
 Sum = Numeric(38, 0)
 
 # One row for each LLM call, as it was priced when it came. Facts only: repricing and corrections
@@ -167,7 +168,8 @@ unpriced_records = Table(
 def _sums() -> list[Column[Any]]:
     """The columns that are summed, in roll-ups, in their deltas and in totals."""
     names = ("records", "tokens", "unpriced_records", "unpriced_tokens", "suspect_records")
-    return [Column(name, Sum, nullable=False) for name in (*names, "cost_picousd")]
+    counts = [Column(name, BigInteger, nullable=False) for name in names]
+    return [*counts, Column("cost_picousd", Sum, nullable=False)]
 
 
 # Sums by hour of the event; with the deltas not yet merged they are exact at any time.

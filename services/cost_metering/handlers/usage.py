@@ -207,11 +207,11 @@ def sum_records(added: Iterable[NewRecord]) -> list[Delta]:
         tokens = record.tokens
         total[0] += 1
         total[1] += tokens
-        if record.pricing_status == "unpriced":
+        if record.prompt_cost_picousd is None or record.completion_cost_picousd is None:
             total[2] += 1
             total[3] += tokens
         else:
-            total[5] += (record.prompt_cost_picousd or 0) + (record.completion_cost_picousd or 0)
+            total[5] += record.prompt_cost_picousd + record.completion_cost_picousd
         if record.suspect_reason is not None:
             total[4] += 1
     return [Delta(*key, *total) for key, total in sorted(sums.items())]

@@ -1,0 +1,1 @@
+"""Benches: ratios measured in one run, never assertions on seconds."""
