@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,8 @@ class NotIssued(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    # What the bus warns of belongs to a service's log; here it would hide our own sentence.
+    logging.getLogger("shared.bus").setLevel(logging.ERROR)
     try:
         credential = asyncio.run(
             issue(

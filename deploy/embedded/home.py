@@ -119,14 +119,18 @@ def _other_user() -> pwd.struct_passwd:
 
 def _copy_binaries(binaries: Path, shared_root: Path) -> Path:
     """Copy once per version; a copy cut short never carries the final name."""
+    package = binaries.parent
+    libraries = package.with_name(f"{package.name}.libs")
     size = (binaries / "bin" / "postgres").stat().st_size
     target = shared_root / f"{binaries.name}-{size}"
     if not target.exists():
         partial = Path(tempfile.mkdtemp(dir=shared_root))
-        shutil.copytree(binaries, partial, symlinks=True, dirs_exist_ok=True)
+        # The programs look for their libraries by this relative place.
+        shutil.copytree(binaries, partial / package.name / binaries.name, symlinks=True)
+        shutil.copytree(libraries, partial / libraries.name, symlinks=True)
         partial.chmod(0o755)
         partial.rename(target)
-    return target
+    return target / package.name / binaries.name
 
 
 def _socket_folder(home: Path, user: pwd.struct_passwd | None = None) -> Path:

@@ -124,7 +124,14 @@ async def connected(url: str, **options: Any) -> AsyncIterator[Peer]:
 
     nc = Client()
     try:
-        await nc.connect(url, allow_reconnect=False, error_cb=refused, **options)
+        await nc.connect(
+            url,
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            error_cb=refused,
+            **options,
+        )
         yield Peer(nc, refusals)
     finally:
         await nc.close()
