@@ -112,6 +112,11 @@ def test_a_doubt_about_the_call_goes_before_one_about_its_price() -> None:
     )
 
 
+def test_an_unpriced_call_keeps_its_doubt_until_a_price_is_found() -> None:
+    price = priced(model="gpt-9-ultra", service_tier="scale")
+    assert (price.status, price.suspect_reason) == ("unpriced", "unknown_service_tier")
+
+
 def test_long_cache_writes_without_a_rate_of_their_own_are_marked() -> None:
     usage = {"input_uncached": 0, "cache_write_1h": 10, "output": 1}
     assert priced(model="gpt-6-sol", usage=usage).suspect_reason == "no_rate_for_long_cache"

@@ -101,7 +101,9 @@ def price_call(book: PriceBook, call: Call) -> Priced:
         event.provider, event.model, call.context, call.occurred_at, call.organization_id
     )
     if card is None:
-        return Priced("unpriced", None, None, None, call.suspect_reason)
+        # The doubt about its price list is kept for the day when a price is found.
+        reason = call.suspect_reason or call.context_doubt
+        return Priced("unpriced", None, None, None, reason)
     prompt, completion = cost(card, call.usage.tokens)
     reason = call.suspect_reason or _doubt(call, card)
     return Priced("free" if card.free else "priced", card, prompt, completion, reason)
