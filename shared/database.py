@@ -4,6 +4,8 @@ Connections are in autocommit mode as SQLAlchemy sees them; a transaction is asy
 Core statements and the few hot ones on the driver's connection share it.
 """
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -12,8 +14,9 @@ from typing import Any
 import asyncpg
 from sqlalchemy import CursorResult, Executable
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from shared.clock import Clock, SystemClock
 
@@ -43,14 +46,9 @@ TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
 )
-# After these the connection is of no more use.
-BROKEN_CONNECTION: tuple[type[BaseException], ...] = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    OSError,
-)
+CLOSING_ERRORS: tuple[type[BaseException], ...] = (SQLAlchemyError, *TRANSIENT_ERRORS)
+
+logger = logging.getLogger(__name__)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -87,17 +85,20 @@ class Db:
 
 
 class Database:
-    """A service's own database."""
+    """A service's own database.
+
+    Connections stay checked out of the engine and are lent one by one: SQLAlchemy's checkout
+    costs more than most of our reads (0.2 ms against 0.1 ms).
+    """
 
     def __init__(self, url: str, clock: Clock | None = None, name: str = "billing") -> None:
         self._clock = clock or SystemClock()
+        self._free = asyncio.Semaphore(POOL_SIZE)
+        self._idle: list[tuple[AsyncConnection, Any]] = []
         self._engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             isolation_level="AUTOCOMMIT",
-            pool_size=POOL_SIZE,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
-            pool_reset_on_return=None,
+            poolclass=NullPool,
             connect_args={
                 "server_settings": {"application_name": name, **SESSION_SETTINGS},
                 "timeout": 10,
@@ -107,14 +108,25 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Db]:
-        """A connection for reads: each statement sees its own snapshot."""
-        async with self._engine.connect() as connection:
-            driver = await self._driver(connection)
-            try:
-                yield Db(connection, driver, self._clock.now())
-            except BROKEN_CONNECTION:
-                await connection.invalidate()
-                raise
+        """A connection for reads: each statement sees its own snapshot.
+
+        Raises TimeoutError when none is free for ten seconds.
+        """
+        async with asyncio.timeout(POOL_WAIT_SECONDS):
+            await self._free.acquire()
+        connection: AsyncConnection | None = None
+        try:
+            connection, driver = await self._lend()
+            yield Db(connection, driver, self._clock.now())
+        except BaseException:
+            # Whatever was under way on it is not known: the next one starts on a new connection.
+            if connection is not None:
+                await asyncio.shield(_discard(connection))
+            raise
+        else:
+            self._idle.append((connection, driver))
+        finally:
+            self._free.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Db]:
@@ -125,15 +137,26 @@ class Database:
             for act in db.committed:
                 act()
 
-    async def _driver(self, connection: AsyncConnection) -> Any:
+    async def _lend(self) -> tuple[AsyncConnection, Any]:
+        while self._idle:
+            connection, driver = self._idle.pop()
+            if not driver.is_closed():
+                return connection, driver
+            await _discard(connection)  # the server went away while this one was idle
+        connection = await self._engine.connect()
         raw = await connection.get_raw_connection()
-        driver = raw.driver_connection
-        if driver is None or driver.is_closed():  # the server went away while this one was idle
-            await connection.invalidate()
-            raw = await connection.get_raw_connection()
-            driver = raw.driver_connection
-        return driver
+        return connection, raw.driver_connection
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection that is not in use."""
+        while self._idle:
+            await _discard(self._idle.pop()[0])
         await self._engine.dispose()
+
+
+async def _discard(connection: AsyncConnection) -> None:
+    try:
+        await connection.invalidate()
+        await connection.close()
+    except CLOSING_ERRORS as error:
+        logger.warning("connection lost", extra={"fields": {"error": repr(error)[:200]}})

@@ -16,8 +16,9 @@ import asyncpg
 
 from services.cost_metering.store.records import COLUMNS
 from shared.topology import USAGE
+from tests.bench.http_load import wait_for
 from tests.bench.load import make_envelopes, publish
-from tests.servers import start_servers
+from tests.servers import free_port, start_servers
 from tests.stack import Stack, build_stack
 
 EVENTS = 120_000
@@ -68,7 +69,6 @@ async def drain(
     before = await recorded(admin)
     meters = [start_meter(stack) for _ in range(processes)]
     try:
-        await asyncio.sleep(3)
         envelopes = make_envelopes(count, per_envelope, ORGANIZATIONS, seed)
         for meter in meters:
             meter.send_signal(signal.SIGSTOP)
@@ -100,9 +100,15 @@ async def recorded(admin: "asyncpg.Connection[asyncpg.Record]") -> int:
 
 
 def start_meter(stack: Stack) -> "subprocess.Popen[bytes]":
-    """A meter as a process of its own."""
-    environment = stack.environment("cost_metering") | {"LOG_LEVEL": "WARNING", "HTTP_PORT": "0"}
-    return subprocess.Popen([sys.executable, "-m", "services.cost_metering"], env=environment)
+    """A meter as a process of its own, ready to work."""
+    port = free_port()
+    environment = stack.environment("cost_metering") | {
+        "LOG_LEVEL": "ERROR",
+        "HTTP_PORT": str(port),
+    }
+    meter = subprocess.Popen([sys.executable, "-m", "services.cost_metering"], env=environment)
+    wait_for(f"http://127.0.0.1:{port}/readyz")
+    return meter
 
 
 async def plain_copy(stack: Stack) -> int:
