@@ -27,8 +27,6 @@ class NotIssued(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
-    # What the bus warns of belongs to a service's log; here it would hide our own sentence.
-    logging.getLogger("shared.bus").setLevel(logging.ERROR)
     try:
         credential = asyncio.run(
             issue(
@@ -119,4 +117,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # What the bus warns of belongs to a service's log; here it would hide our own sentence.
+    logging.basicConfig(level=logging.ERROR)
     sys.exit(main())

@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -23,10 +23,10 @@ class UnsafeDatabase(RuntimeError):
 
 @dataclass(frozen=True)
 class ServiceDatabase:
-    """The two addresses of a service's database: migrations use the owner's."""
+    """The two addresses of a service's database, passwords included: migrations use the owner's."""
 
-    owner_dsn: str
-    dsn: str
+    owner_dsn: str = field(repr=False)
+    dsn: str = field(repr=False)
 
 
 def owner_role(service: str) -> str:

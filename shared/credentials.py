@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,8 +27,8 @@ _HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
 class AgentCredential:
     """What an agent connects with. `text` is the content of a `.creds` file and a secret."""
 
-    jwt: str
-    seed: str
+    jwt: str = field(repr=False)
+    seed: str = field(repr=False)
     public_key: str
     expires_at: datetime
 

@@ -51,9 +51,9 @@ def start_servers(*, durable_postgres: bool = False, durable_nats: bool = True) 
     try:
         folder = Path(tempfile.mkdtemp(prefix="billing-"))
         cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
-        keys = BusKeys.load_or_create(Path(os.environ.get("NATS_KEYS", folder / "keys")))
-        containers = docker_answers()
         given_dsn, given_url = os.environ.get("DATABASE_URL"), os.environ.get("NATS_URL")
+        keys = BusKeys.load_or_create(folder / "keys" if given_url is None else _given_keys())
+        containers = (given_dsn is None or given_url is None) and docker_answers()
         postgres = nats = None
         if given_dsn is None and containers:
             given_dsn = _postgres_container(cleanup)
@@ -76,6 +76,12 @@ def start_servers(*, durable_postgres: bool = False, durable_nats: bool = True) 
         nats=nats,
         _cleanup=cleanup,
     )
+
+
+def _given_keys() -> Path:
+    if "NATS_KEYS" not in os.environ:
+        raise ValueError("NATS_URL needs NATS_KEYS: the folder with the keys of that server.")
+    return Path(os.environ["NATS_KEYS"])
 
 
 def start_postgres(
