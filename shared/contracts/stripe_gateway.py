@@ -1,0 +1,310 @@
+"""What stripe_gateway says and answers: everything of Stripe, in our own words. Integer cents."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from shared.contracts.base import Contract, Done, Event, Organization, Reply, Request, Text
+
+PurchaseKind = Literal["credits", "lifetime", "subscription", "setup"]
+PurchaseStatus = Literal["open", "processing", "complete", "expired", "failed"]
+ChargeStatus = Literal[
+    "pending", "succeeded", "failed", "requires_action", "refunded", "partially_refunded"
+]
+DisputeStage = Literal["inquiry", "withdrawn", "reinstated", "closed"]
+SubscriptionStatus = Literal[
+    "active", "trialing", "past_due", "unpaid", "canceled", "paused", "incomplete"
+]
+
+StripeId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,255}\Z")]
+Url = Annotated[str, Meta(pattern=r"^https?://[^\s\x00-\x1f\x7f]+\Z", max_length=2000)]
+ChargeCents = Annotated[int, Meta(ge=50, le=99_999_999)]
+
+
+class CustomerLinked(Event, frozen=True, kw_only=True):
+    """The organization has a customer at Stripe, or (null) lost it."""
+
+    stripe_customer_id: str | None
+    version: int
+    linked_at: datetime
+
+
+class PaymentMethod(Contract, frozen=True, kw_only=True):
+    """A payment method of a customer."""
+
+    payment_method_id: str
+    type: str
+    card_brand: str | None
+    card_last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+    is_default: bool
+
+
+class PaymentMethods(Reply, frozen=True, kw_only=True):
+    """All of a customer's, the default first, then newest first."""
+
+    payment_methods: tuple[PaymentMethod, ...]
+
+
+class PaymentMethodsChanged(Event, frozen=True, kw_only=True):
+    """The methods stand like this; a lower `version` is out of date."""
+
+    version: int
+    has_payment_method: bool
+    default_payment_method_id: str | None
+    changed_at: datetime
+
+
+class ListPaymentMethods(Request[PaymentMethods], frozen=True, kw_only=True):
+    """From our own rows; never asks Stripe."""
+
+    organization_id: Organization
+
+
+class AttachPaymentMethod(Request[PaymentMethods], frozen=True, kw_only=True):
+    """Attach, or make default what is attached; another customer's is refused (404)."""
+
+    organization_id: Organization
+    payment_method_id: StripeId
+    set_as_default: bool = True
+    requested_by: Text
+
+
+class DetachPaymentMethod(Request[PaymentMethods], frozen=True, kw_only=True):
+    """Detach; without the default the newest left becomes it. The last is kept while a paid plan
+    runs (409); another customer's is refused (404).
+    """
+
+    organization_id: Organization
+    payment_method_id: StripeId
+    requested_by: Text
+
+
+class SetupIntent(Reply, frozen=True, kw_only=True):
+    """What the browser needs to save a card; a secret of one customer, never logged."""
+
+    setup_intent_id: str
+    client_secret: str
+
+
+class CreateSetupIntent(Request[SetupIntent], frozen=True, kw_only=True):
+    """Begin to save a card with Payment Element."""
+
+    organization_id: Organization
+    requested_by: Text
+
+
+class Checkout(Reply, frozen=True, kw_only=True):
+    """A hosted page at Stripe on which something is bought or set up."""
+
+    session_id: str
+    checkout_url: str
+    status: PurchaseStatus = "open"
+
+
+class CreateCheckout(Request[Checkout], frozen=True, kw_only=True):
+    """Open a hosted page. `amount_cents` is the price of one (a month for a subscription)."""
+
+    organization_id: Organization
+    kind: PurchaseKind
+    amount_cents: Annotated[int, Meta(ge=0, le=99_999_999)] = 0
+    tier: Text | None = None
+    description: Text
+    success_url: Url
+    cancel_url: Url
+    requested_by: Text
+
+
+class CheckoutState(Reply, frozen=True, kw_only=True):
+    """What the success page asks: from our own rows, never from the address it came with."""
+
+    session_id: str
+    kind: PurchaseKind
+    tier: str | None
+    amount_cents: int
+    status: PurchaseStatus
+
+
+class GetCheckout(Request[CheckoutState], frozen=True, kw_only=True):
+    """How a checkout stands."""
+
+    organization_id: Organization
+    session_id: StripeId
+
+
+class Portal(Reply, frozen=True, kw_only=True):
+    """Stripe's page for cards, invoices and cancelling."""
+
+    portal_url: str
+
+
+class CreatePortal(Request[Portal], frozen=True, kw_only=True):
+    """Open the customer portal."""
+
+    organization_id: Organization
+    return_url: Url
+    requested_by: Text
+
+
+class ReceiveWebhook(Request[Done], frozen=True, kw_only=True):
+    """Verify, keep and answer; the work comes later. A bad signature or body is refused (400)."""
+
+    body: bytes
+    signature: Annotated[str, Meta(max_length=4096)]
+
+
+class PurchasePaid(Event, frozen=True, kw_only=True):
+    """A checkout was paid, once per session: credits are granted and lifetimes begin by it."""
+
+    session_id: str
+    kind: PurchaseKind
+    tier: str | None
+    amount_cents: int
+    payment_intent_id: str | None
+    stripe_invoice_id: str | None
+    stripe_subscription_id: str | None = None
+    paid_at: datetime
+
+
+class MoneyMoved(Event, frozen=True, kw_only=True):
+    """Money collected (positive) or returned (negative), once per `movement_id`.
+
+    `purpose` says what for, `reference` which session, invoice or charge of ours.
+    """
+
+    movement_id: str
+    amount_cents: int
+    purpose: Literal["credits", "lifetime", "subscription", "invoice", "refund", "dispute"]
+    reference: str
+    moved_at: datetime
+
+
+class PurchaseReversed(Event, frozen=True, kw_only=True):
+    """Of a purchase `reversed_cents` in all are refunded or disputed away now; may fall again."""
+
+    session_id: str
+    kind: PurchaseKind
+    amount_cents: int
+    reversed_cents: int
+    version: int
+    reason: Literal["refund", "dispute", "reinstated"]
+    reversed_at: datetime
+
+
+class Charge(Reply, frozen=True, kw_only=True):
+    """One attempt to collect. `client_secret` only with `requires_action`."""
+
+    charge_id: str
+    stripe_payment_intent_id: str | None
+    amount_cents: int
+    status: ChargeStatus
+    payment_method_type: str | None = None
+    payment_method_brand: str | None = None
+    payment_method_last4: str | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+    refunded_cents: int = 0
+    client_secret: str | None = None
+    created_at: datetime
+    succeeded_at: datetime | None = None
+
+
+class CollectPayment(Request[Charge], frozen=True, kw_only=True):
+    """Charge a customer, at most once per `charge_id`, off-session unless the customer is there."""
+
+    organization_id: Organization
+    charge_id: Text
+    amount_cents: ChargeCents
+    description: Text
+    payment_method_id: StripeId | None = None
+    off_session: bool = True
+    requested_by: Text
+
+
+class RefundPayment(Request[Charge], frozen=True, kw_only=True):
+    """Give back a charge or a purchase, in whole or in part, once per `refund_id`."""
+
+    organization_id: Organization
+    refund_id: Text
+    charge_id: Text | None = None
+    session_id: StripeId | None = None
+    amount_cents: Annotated[int, Meta(ge=1, le=99_999_999)] | None = None
+    requested_by: Text
+
+
+class ChargeChanged(Event, frozen=True, kw_only=True):
+    """An attempt stands like this; a lower `version` is out of date."""
+
+    version: int
+    charge: Charge
+    changed_at: datetime
+
+
+class DisputeChanged(Event, frozen=True, kw_only=True):
+    """A dispute stands like this; an inquiry moves no money."""
+
+    dispute_id: str
+    version: int
+    stage: DisputeStage
+    amount_cents: int
+    session_id: str | None
+    charge_id: str | None
+    changed_at: datetime
+
+
+class StripeSubscription(Reply, frozen=True, kw_only=True):
+    """A subscription as Stripe has it; `status_at_stripe` is Stripe's own word."""
+
+    stripe_subscription_id: str
+    tier: str | None
+    price_cents: int | None
+    status: SubscriptionStatus
+    status_at_stripe: str
+    current_period_start: datetime | None
+    current_period_end: datetime | None
+    cancel_at_period_end: bool
+    canceled_at: datetime | None
+    trial_start: datetime | None
+    trial_end: datetime | None
+
+
+class SubscriptionChanged(Event, frozen=True, kw_only=True):
+    """A subscription stands like this at Stripe; a lower `version` is out of date."""
+
+    version: int
+    subscription: StripeSubscription
+    renewal_paid: bool = False
+    changed_at: datetime
+
+
+class PlanChangePreview(Reply, frozen=True, kw_only=True):
+    """To be charged now and each period after; `proration_date` makes the charge the same."""
+
+    due_now_cents: int
+    proration_cents: int
+    next_period_cents: int
+    proration_date: datetime
+
+
+class PreviewPlanChange(Request[PlanChangePreview], frozen=True, kw_only=True):
+    """What a change of plan would cost now."""
+
+    organization_id: Organization
+    tier: Text
+    price_cents: ChargeCents
+    proration_date: datetime
+
+
+class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only=True):
+    """Tell Stripe first: another plan now (charged before it takes effect) or at period end,
+    cancel now or at period end, or resume.
+    """
+
+    organization_id: Organization
+    action: Literal["upgrade", "downgrade", "cancel", "cancel_now", "resume"]
+    tier: Text | None = None
+    price_cents: ChargeCents | None = None
+    proration_date: datetime | None = None
+    requested_by: Text
