@@ -66,6 +66,8 @@ cost_records = Table(
     Column("outcome", Text, nullable=False),
     Column("cost_reported_usd", Text),
     Column("corrects", Text),
+    # The event that told of the same response of a provider before; this one counts nothing.
+    Column("duplicate_of", Text),
 )
 Index(
     "cost_records_request_owner",
@@ -84,7 +86,10 @@ Index(
     cost_records.c.input_uncached,
     cost_records.c.output_text,
     cost_records.c.occurred_at,
-    postgresql_where=text("NOT owns_request_id AND provider_request_id IS NOT NULL"),
+    postgresql_where=text(
+        "NOT owns_request_id AND provider_request_id IS NOT NULL"
+        " AND corrects IS NULL AND duplicate_of IS NULL"
+    ),
 )
 Index(
     "cost_records_newest",
@@ -139,16 +144,6 @@ cost_corrections = Table(
         "corrected_event_id",
         postgresql_where=text("applied_at IS NULL"),
     ),
-)
-
-# The same response of a provider reported again under another event id, within 24 hours.
-request_duplicates = Table(
-    "request_duplicates",
-    metadata,
-    Column("organization_id", Text, primary_key=True),
-    Column("event_id", Text, primary_key=True),
-    Column("original_event_id", Text, nullable=False),
-    Column("noticed_at", Moment, nullable=False),
 )
 
 # Records that no price fits yet: the work list of automatic repricing.
@@ -290,7 +285,6 @@ with_chassis(metadata)
 APPEND_ONLY = (
     "cost_records",
     "cost_revisions",
-    "request_duplicates",
     "rate_cards",
     "price_overrides",
 )

@@ -10,9 +10,9 @@ import msgspec
 from services.cost_metering.pricebook import PriceBook, Priced, RateCard, price_call
 from services.cost_metering.rules import Call, decode_call, decode_envelope
 from services.cost_metering.rules import Parked as Unreadable
-from services.cost_metering.store import prices, producers, records, rollups
+from services.cost_metering.store import corrections, prices, producers, recording, rollups
 from services.cost_metering.store.producers import Received
-from services.cost_metering.store.records import NewRecord
+from services.cost_metering.store.records import NewRecord, differing_field, says_the_same
 from services.cost_metering.store.rollups import Delta
 from shared.bus import Message
 from shared.clock import new_ids
@@ -75,24 +75,22 @@ class Meter:
         batch.records.sort(key=lambda each: each[0].key)
         sources = {record.key: source for record, source in batch.records}
         unique, conflicts = drop_repeated(batch.records)
-        refused = await records.claim_corrections(db, [r for r in unique if r.corrects])
+        refused = await corrections.claim_corrections(db, [r for r in unique if r.corrects])
         taken = {record.key for record, _ in refused}
         if taken:
             unique = [record for record in unique if record.key not in taken]
         await self.keep_cards(db, batch.cards)
-        added = await records.add_records(db, unique, look_first=self._look_first > 0)
-        self._expect(duplicates=len(added.records) < len(unique))
+        added = await recording.add_records(db, unique, look_first=self._look_first > 0)
+        self._look_first = LOOK_FIRST_BATCHES if added.collided else max(0, self._look_first - 1)
         failpoint("meter.copied")
-        await rollups.add_deltas(db, sum_records(added.records))
-        await records.add_unpriced(db, [r for r in added.records if r.pricing_status == "unpriced"])
+        counted = [r for r in added.records if r.duplicate_of is None]
+        await rollups.add_deltas(db, sum_records(counted))
+        await recording.add_unpriced(db, [r for r in counted if r.pricing_status == "unpriced"])
         await producers.mark_received(db, _received(batch))
         for record, field in added.conflicts:
             conflicts.append(_conflict(sources[record.key], record, field))
         conflicts += [_corrected_twice(sources[r.key], r, holder) for r, holder in refused]
         return Handled(parked=[*batch.parked, *conflicts])
-
-    def _expect(self, *, duplicates: bool) -> None:
-        self._look_first = LOOK_FIRST_BATCHES if duplicates else max(0, self._look_first - 1)
 
 
 def read_messages(messages: Sequence[Message], book: PriceBook, now: datetime) -> Batch:
@@ -189,8 +187,8 @@ def drop_repeated(
         first = unique[-1]
         if record.key != first.key:
             unique.append(record)
-        elif not records.says_the_same(record, first):
-            field = records.differing_field(record, first)
+        elif not says_the_same(record, first):
+            field = differing_field(record, first)
             conflicts.append(_conflict(source, record, field))
     return unique, conflicts
 

@@ -137,7 +137,8 @@ async def unpriced_groups(db: Db, limit: int) -> Sequence[tuple[str, str, str]]:
 
 
 _CURRENT = """
-SELECT r.*, coalesce(v.revision, 0) AS revision, coalesce(v.counted, true) AS counted,
+SELECT r.*, coalesce(v.revision, 0) AS revision,
+       r.duplicate_of IS NULL AND coalesce(v.counted, true) AS counted,
        coalesce(v.pricing_status, r.pricing_status) AS status_now,
        CASE WHEN v.revision IS NULL THEN r.suspect_reason ELSE v.suspect_reason END AS suspect_now,
        CASE WHEN v.revision IS NULL THEN r.rate_card_id ELSE v.rate_card_id END AS card_now,

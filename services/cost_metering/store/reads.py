@@ -29,7 +29,7 @@ LEFT JOIN LATERAL (
     ORDER BY v.revision DESC LIMIT 1
 ) AS v ON true
 """
-_COUNTED = "coalesce(v.counted, true)"
+_COUNTED = "r.duplicate_of IS NULL AND coalesce(v.counted, true)"
 _STATUS = "coalesce(v.pricing_status, r.pricing_status)"
 _SUSPECT = "CASE WHEN v.revision IS NULL THEN r.suspect_reason ELSE v.suspect_reason END"
 _PROMPT = "CASE WHEN v.revision IS NULL THEN r.prompt_cost_picousd ELSE v.prompt_cost_picousd END"

@@ -12,7 +12,6 @@ down_revision = None
 APPEND_ONLY = (
     "cost_records",
     "cost_revisions",
-    "request_duplicates",
     "rate_cards",
     "price_overrides",
 )
@@ -81,6 +80,7 @@ def _create_records() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("cost_reported_usd", sa.Text(), nullable=True),
         sa.Column("corrects", sa.Text(), nullable=True),
+        sa.Column("duplicate_of", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "event_id"),
     )
     op.create_index(
@@ -114,7 +114,10 @@ def _create_records() -> None:
             "occurred_at",
         ],
         unique=False,
-        postgresql_where=sa.text("NOT owns_request_id AND provider_request_id IS NOT NULL"),
+        postgresql_where=sa.text(
+            "NOT owns_request_id AND provider_request_id IS NOT NULL"
+            " AND corrects IS NULL AND duplicate_of IS NULL"
+        ),
     )
     op.create_index(
         "cost_records_sandbox",
@@ -141,14 +144,6 @@ def _create_records() -> None:
         sa.Column("made_by", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "event_id", "revision"),
-    )
-    op.create_table(
-        "request_duplicates",
-        sa.Column("organization_id", sa.Text(), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("original_event_id", sa.Text(), nullable=False),
-        sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "event_id"),
     )
 
 
