@@ -84,9 +84,9 @@ class UpdateAccount(Request[Account], frozen=True, kw_only=True):
 
     organization_id: Organization
     requested_by: Text
-    billing_email: Email | None | UnsetType = UNSET
+    billing_email: Email | UnsetType | None = UNSET
     auto_billing_enabled: bool | UnsetType = UNSET
-    auto_billing_monthly_limit_cents: PositiveCents | None | UnsetType = UNSET
+    auto_billing_monthly_limit_cents: PositiveCents | UnsetType | None = UNSET
     buyer: Buyer | UnsetType = UNSET
     tax_exempt: bool | UnsetType = UNSET
 
@@ -195,7 +195,7 @@ class TakeCredits(Request[CreditBalance], frozen=True, kw_only=True):
 
 
 class HoldCredits(Request[CreditBalance], frozen=True, kw_only=True):
-    """Set credits aside for a reservation; its lots are pinned. Refused (402) beyond the balance."""
+    """Set credits aside for a reservation; their lots are pinned. Refused (402) beyond them."""
 
     organization_id: Organization
     hold_id: Text
