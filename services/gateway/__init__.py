@@ -1,0 +1,1 @@
+"""The HTTP edge: owns no tables, translates HTTP into bus requests and back."""

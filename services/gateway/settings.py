@@ -1,0 +1,87 @@
+"""What the gateway is told by its environment, and which combinations it refuses."""
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from shared.settings import Settings, SettingsError
+
+MIN_SECRET_BYTES = 32
+ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?\Z")
+
+
+class GatewaySettings(Settings, frozen=True, kw_only=True):
+    """The gateway's settings; `http_host` and `http_port` are its public address.
+
+    `agent_signing_seed` is the path of a file. `service_keys` is a comma-separated list of
+    `name=<SHA-256 of the key, hex>`. `stripe_frontend_url` is a comma-separated list of the
+    origins whose pages may call with a cookie.
+    """
+
+    auth_mode: Literal["development", "hs256", "jwks"] = "development"
+    auth_secret: str | None = None
+    auth_jwks_url: str | None = None
+    auth_issuer: str = "billing"
+    auth_audience: str = "billing"
+    service_keys: str = ""
+    agent_signing_seed: str | None = None
+    agents_account: str | None = None
+    public_nats_url: str | None = None
+    stripe_publishable_key: str | None = None
+    stripe_secret_key: str | None = None
+    stripe_frontend_url: str = "http://localhost:3000"
+    rate_limit_per_second: Annotated[float, Meta(gt=0)] = 50.0
+    rate_limit_burst: Annotated[int, Meta(ge=1)] = 200
+
+    @property
+    def frontend_origins(self) -> tuple[str, ...]:
+        """Exact origins (scheme, host, port) from `stripe_frontend_url`; raises SettingsError."""
+        return tuple(_origin(each) for each in self.stripe_frontend_url.split(",") if each.strip())
+
+
+def check(settings: GatewaySettings) -> None:
+    """Raise SettingsError for a combination that is not safe; the message repeats no secret."""
+    if settings.auth_mode == "development":
+        _check_development(settings)
+    if settings.auth_mode == "jwks":
+        _check_jwks_url(settings.auth_jwks_url or "")
+    elif len((settings.auth_secret or "").encode()) < MIN_SECRET_BYTES:
+        raise SettingsError(f"Setting AUTH_SECRET: needs at least {MIN_SECRET_BYTES} bytes.")
+    _ = settings.frontend_origins
+
+
+def _check_development(settings: GatewaySettings) -> None:
+    if settings.environment == "production":
+        raise SettingsError("Setting AUTH_MODE: development is refused in production.")
+    if not is_loopback(settings.http_host):
+        raise SettingsError("Setting AUTH_MODE: development answers on loopback only (HTTP_HOST).")
+
+
+def _check_jwks_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        return
+    raise SettingsError("Setting AUTH_JWKS_URL: jwks needs the https address of the key set.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers write it: lower case, without the scheme's own port."""
+    match = ORIGIN.match(text.strip().lower())
+    if match is None:
+        raise SettingsError("Setting STRIPE_FRONTEND_URL: needs origins such as https://app.co.")
+    scheme, host, port = match.groups()
+    usual = {"http": "80", "https": "443"}[scheme]
+    return f"{scheme}://{host}" if port in {None, usual} else f"{scheme}://{host}:{port}"

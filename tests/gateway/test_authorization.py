@@ -1,0 +1,274 @@
+"""Who may do what, on every route there is: a new route fails here until somebody decides."""
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar, get
+from litestar.exceptions import ImproperlyConfiguredException
+from litestar.routes import HTTPRoute
+
+from services.gateway.app import ROUTES
+from services.gateway.authentication import SESSION_COOKIE
+from services.gateway.permissions import PERMISSIONS, Permission, Principal, denial
+from tests.gateway.scripted import (
+    NOW,
+    OPERATOR,
+    ORIGIN,
+    SERVICE_KEY,
+    ScriptedServices,
+    app_of,
+    bearer,
+    client_of,
+    token,
+    unsigned,
+)
+
+API = "/api/billing"
+ACCOUNT = f"{API}/account/{{organization_id:str}}"
+PRICE = {
+    "provider": "acme-llm",
+    "model": "frontier",
+    "rates": {"input": "3", "output": "15"},
+    "reason": "contract",
+}
+REPRICE = {
+    "organization_id": "acme",
+    "occurred_from": "2026-11-01T00:00:00Z",
+    "occurred_to": "2026-11-02T00:00:00Z",
+    "reason": "contract",
+}
+
+# Every route with who may use it and a body that is accepted. This table is written by hand, so
+# that a permission which is changed in the code is noticed here.
+EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
+    ("GET", "/"): ("anyone", None),
+    ("GET", "/livez"): ("anyone", None),
+    ("GET", "/readyz"): ("anyone", None),
+    ("GET", "/metrics"): ("anyone", None),
+    ("GET", "/schema"): ("anyone", None),
+    ("GET", "/schema/openapi.json"): ("anyone", None),
+    ("GET", "/schema/{path:str}"): ("anyone", None),
+    ("GET", f"{API}/config"): ("anyone", None),
+    ("GET", f"{API}/session"): ("user", None),
+    ("POST", f"{API}/session"): ("user", None),
+    ("DELETE", f"{API}/session"): ("anyone", None),
+    ("GET", f"{ACCOUNT}/costs/summary"): ("reader", None),
+    ("GET", f"{ACCOUNT}/costs"): ("reader", None),
+    ("GET", f"{ACCOUNT}/costs/daily"): ("reader", None),
+    ("GET", f"{ACCOUNT}/costs/export.csv"): ("reader", None),
+    ("GET", f"{ACCOUNT}/events"): ("reader", None),
+    ("POST", f"{ACCOUNT}/agents/{{agent_id:str}}/credentials"): ("manager or service", None),
+    ("GET", f"{API}/admin/unpriced-models"): ("operator", None),
+    ("GET", f"{API}/admin/price-overrides"): ("operator", None),
+    ("POST", f"{API}/admin/price-overrides"): ("operator", PRICE),
+    ("POST", f"{API}/admin/costs/reprice"): ("operator", REPRICE),
+    ("GET", f"{API}/admin/producer-holes"): ("operator", None),
+    ("GET", f"{API}/admin/dead-letters"): ("operator", None),
+    ("GET", f"{API}/admin/dead-letters/{{letter_id:int}}"): ("operator", None),
+    ("POST", f"{API}/admin/dead-letters/replay"): ("operator", {"letter_ids": [7]}),
+    ("POST", f"{API}/admin/dead-letters/discard"): (
+        "operator",
+        {"letter_ids": [7], "reason": "a test"},
+    ),
+}
+
+WHO = {
+    "no token": {},
+    "expired": bearer(token(exp=int((NOW - timedelta(minutes=1)).timestamp()))),
+    "wrong audience": bearer(token(aud="other")),
+    "wrong issuer": bearer(token(iss="other")),
+    "alg none": bearer(unsigned(token())),
+    "other organization": bearer(token(orgs={"globex": "owner"})),
+    "unknown role": bearer(token(orgs={"acme": "admin"})),
+    "viewer": bearer(token(orgs={"acme": "viewer"})),
+    "member": bearer(token(orgs={"acme": "member"})),
+    "billing_admin": bearer(token(orgs={"acme": "billing_admin"})),
+    "owner": bearer(token(orgs={"acme": "owner"})),
+    "service key": bearer(SERVICE_KEY),
+    "unknown service key": bearer(SERVICE_KEY[:-1] + "_"),
+    "operator": OPERATOR,
+}
+STRANGERS = {
+    "no token",
+    "expired",
+    "wrong audience",
+    "wrong issuer",
+    "alg none",
+    "unknown service key",
+}
+ROLES = {"viewer", "member", "billing_admin", "owner"}
+
+
+def verdict(needs: str, who: str) -> int | None:
+    """The status of a denial, None where it is allowed."""
+    if needs == "anyone":
+        return None
+    if who in STRANGERS:
+        return 401
+    if who == "service key":
+        return None if needs == "manager or service" else 403
+    if needs == "user":
+        return None
+    if needs == "operator":
+        return None if who == "operator" else 403
+    if who not in ROLES:
+        return 404
+    return None if needs == "reader" or who in {"billing_admin", "owner"} else 403
+
+
+def routes_of(app: Litestar) -> set[tuple[str, str]]:
+    return {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods
+        if method != "OPTIONS"
+    }
+
+
+def address(path: str) -> str:
+    return (
+        path.replace("{organization_id:str}", "acme")
+        .replace("{agent_id:str}", "agent-1")
+        .replace("{letter_id:int}", "7")
+        .replace("{path:str}", "openapi.yaml")
+    )
+
+
+def test_every_route_is_in_the_table(app: Litestar) -> None:
+    assert routes_of(app) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize(("method", "path"), EXPECTED, ids=str)
+async def test_a_route_lets_in_whom_the_table_says(
+    client: httpx.AsyncClient, services: ScriptedServices, method: str, path: str, who: str
+) -> None:
+    needs, body = EXPECTED[method, path]
+    expected = verdict(needs, who)
+    if path.endswith("/events") and expected is None:
+        return  # an answer without an end: see test_live_streams
+
+    answer = await client.request(method, address(path), headers=WHO[who], json=body)
+
+    if expected is None:
+        assert answer.status_code in {200, 201, 204} or path == "/schema/{path:str}"
+    else:
+        assert answer.status_code == answer.json()["status_code"] == expected
+        assert not services.asked
+
+
+@pytest.mark.parametrize("who", ["no token", "viewer", "operator"])
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+async def test_head_and_options_open_no_door(
+    client: httpx.AsyncClient, services: ScriptedServices, method: str, who: str
+) -> None:
+    for path in {path for _, path in EXPECTED if path.startswith(API)}:
+        answer = await client.request(method, address(path), headers=WHO[who])
+
+        assert answer.status_code in {204, 401, 405} | ({404} if who == "operator" else set())
+        assert answer.status_code != 204 or who != "no token"
+    assert not services.asked
+
+
+async def test_another_organization_looks_like_one_that_does_not_exist(
+    client: httpx.AsyncClient,
+) -> None:
+    foreign = await client.get(f"{API}/account/globex/costs", headers=bearer())
+    missing = await client.get(f"{API}/account/nobody-has-this/costs", headers=bearer())
+
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.json() == missing.json()
+
+
+@pytest.mark.parametrize("name", ["%00", "acme%00", "acme%0A", "..", "a%2Fb", "é", "a" * 65, "*"])
+async def test_a_strange_organization_is_not_found_for_a_service_key_either(
+    client: httpx.AsyncClient, services: ScriptedServices, name: str
+) -> None:
+    path = f"{API}/account/{name}/agents/agent-1/credentials"
+
+    answer = await client.post(path, headers=bearer(SERVICE_KEY))
+
+    assert answer.status_code == 404
+    assert not services.asked
+
+
+def declared_badly(path: str, **options: Any) -> Any:
+    @get(path, **options)
+    async def handler() -> None:
+        return None
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("/new", {}),
+        ("/new", {"opt": {"permission": "misspelt"}}),
+        ("/new", {"opt": {"exclude_from_auth": True}}),
+        ("/new/{organization_id:str}", {"opt": {"permission": "signed_in"}}),
+        ("/new/{organization_id:str}", {"opt": {"permission": "public"}}),
+        ("/new", {"opt": {"permission": "read"}}),
+    ],
+)
+def test_a_route_without_a_fitting_permission_does_not_boot(
+    services: ScriptedServices, path: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(ImproperlyConfiguredException, match="/new"):
+        app_of(services, routes=(*ROUTES, declared_badly(path, **options)))
+
+
+async def test_no_option_of_a_route_switches_authentication_off(
+    services: ScriptedServices,
+) -> None:
+    route = declared_badly("/new", opt={"permission": "signed_in", "exclude_from_auth": True})
+    async with client_of(app_of(services, routes=(*ROUTES, route))) as client:
+        assert (await client.get("/new")).status_code == 401
+
+
+async def test_an_address_that_begins_like_a_public_one_is_not_public(
+    client: httpx.AsyncClient,
+) -> None:
+    for path in (
+        "/api/billing/config/../session",
+        "/api/billing//session",
+        "/api/billing/session/",
+    ):
+        assert (await client.get(path)).status_code in {401, 404}
+    assert (await client.get("/api/billing/configs")).status_code == 404
+
+
+async def test_a_write_with_a_cookie_needs_a_page_of_ours(
+    client: httpx.AsyncClient, services: ScriptedServices
+) -> None:
+    path = f"{API}/account/acme/agents/agent-1/credentials"
+    cookie = {"Cookie": f"{SESSION_COOKIE}={token()}"}
+    bad = ["http://evil.example", "null", "", f"{ORIGIN}.evil.example", "https://localhost:3000"]
+
+    for origin in bad:
+        refused = await client.post(path, headers={**cookie, "Origin": origin})
+        assert (refused.status_code, refused.json()["code"]) == (403, "origin_refused")
+    assert (await client.post(path, headers=cookie)).status_code == 403
+    assert not services.asked
+    assert (await client.post(path, headers={**cookie, "Origin": ORIGIN})).status_code == 201
+
+
+async def test_a_header_wins_over_a_cookie(client: httpx.AsyncClient) -> None:
+    headers = {**bearer("rubbish"), "Cookie": f"{SESSION_COOKIE}={token()}"}
+
+    assert (await client.get(f"{API}/session", headers=headers)).status_code == 401
+
+
+def test_a_denial_never_depends_on_whether_the_organization_exists() -> None:
+    for permission, role in itertools.product(PERMISSIONS.values(), ROLES):
+        principal = Principal(name="user:a", roles={"acme": role})  # type: ignore[dict-item]
+        assert denial(permission, principal, "b") == denial(permission, principal, "c")
+
+
+def test_a_permission_without_fields_still_wants_somebody() -> None:
+    assert denial(Permission(), None, None) is not None
