@@ -130,20 +130,18 @@ cost_revisions = Table(
     Column("made_at", Moment, nullable=False),
 )
 
-# Which event replaces which; the correction takes effect once both have come.
+# Which event replaces which; the correction takes effect once both have come. One whose original
+# is missing is looked at less and less often, so that a heap of them cannot hold up the others.
 cost_corrections = Table(
     "cost_corrections",
     metadata,
     Column("organization_id", Text, primary_key=True),
     Column("corrected_event_id", Text, primary_key=True),
     Column("event_id", Text, nullable=False),
+    Column("noted_at", Moment, nullable=False),
+    Column("look_at", Moment, nullable=False),
     Column("applied_at", Moment),
-    Index(
-        "cost_corrections_waiting",
-        "organization_id",
-        "corrected_event_id",
-        postgresql_where=text("applied_at IS NULL"),
-    ),
+    Index("cost_corrections_waiting", "look_at", postgresql_where=text("applied_at IS NULL")),
 )
 
 # Records that no price fits yet: the work list of automatic repricing.

@@ -7,7 +7,7 @@ from typing import Any
 from services.cost_metering.handlers.usage import Meter
 from services.cost_metering.pricebook import PriceBook, RateCard, cost, refuse_override
 from services.cost_metering.rules import Tokens
-from services.cost_metering.store import prices, rollups
+from services.cost_metering.store import corrections, prices, rollups
 from services.cost_metering.store.rollups import Delta
 from shared.contracts.base import Done, Event, Refusal, Reply
 from shared.contracts.cost_metering import (
@@ -102,13 +102,26 @@ class Repricing:
         return ()
 
     async def apply_corrections(self, db: Db) -> Sequence[Event]:
-        """Stop counting records whose correction has come."""
-        due = await prices.due_corrections(db, PAGE)
-        counted = [row for row in due if row["counted"]]
-        await prices.add_revisions(db, [_uncounted(row, db) for row in counted])
-        await rollups.add_deltas(db, [_less(row) for row in counted])
-        await prices.forget_unpriced(db, counted)
-        await prices.set_corrections_applied(db, due)
+        """Stop counting records whose correction has come.
+
+        Of two corrections of one response (told twice, corrected twice) the first stays counted.
+        """
+        due = await corrections.list_due(db, PAGE)
+        ready = [each for each in due if each.target is not None]
+        wanted = [(each.organization_id, id_) for each in ready for id_ in each[2:] if id_]
+        rows = await prices.current_records(db, wanted)
+        replaced: dict[tuple[str, str], Any] = {}
+        for each in ready:
+            target = (each.organization_id, each.target or "")
+            if not rows[target]["counted"] or target in replaced:
+                target = (each.organization_id, each.event_id)
+            if rows[target]["counted"]:
+                replaced[target] = rows[target]
+        await prices.add_revisions(db, [_uncounted(row, db) for row in replaced.values()])
+        await rollups.add_deltas(db, [_less(row) for row in replaced.values()])
+        await prices.forget_unpriced(db, list(replaced.values()))
+        await corrections.set_applied(db, ready)
+        await corrections.put_off(db, [each for each in due if each.target is None])
         return ()
 
     async def _revise(

@@ -73,12 +73,11 @@ class Meter:
         """Record the calls of many envelopes in one transaction."""
         batch = read_messages(messages, await self.book(db), db.now)
         batch.records.sort(key=lambda each: each[0].key)
-        sources = {record.key: source for record, source in batch.records}
         unique, conflicts = drop_repeated(batch.records)
-        refused = await corrections.claim_corrections(db, [r for r in unique if r.corrects])
-        taken = {record.key for record, _ in refused}
-        if taken:
-            unique = [record for record in unique if record.key not in taken]
+        refused = await corrections.claim(db, [r for r in unique if r.corrects])
+        if refused:
+            keys = {each.record.key for each in refused}
+            unique = [record for record in unique if record.key not in keys]
         await self.keep_cards(db, batch.cards)
         added = await recording.add_records(db, unique, look_first=self._look_first > 0)
         self._look_first = LOOK_FIRST_BATCHES if added.collided else max(0, self._look_first - 1)
@@ -87,9 +86,14 @@ class Meter:
         await rollups.add_deltas(db, sum_records(counted))
         await recording.add_unpriced(db, [r for r in counted if r.pricing_status == "unpriced"])
         await producers.mark_received(db, _received(batch))
-        for record, field in added.conflicts:
-            conflicts.append(_conflict(sources[record.key], record, field))
-        conflicts += [_corrected_twice(sources[r.key], r, holder) for r, holder in refused]
+        await corrections.release(db, [record for record, _ in added.conflicts])
+        if refused or added.conflicts:
+            # The first of several events with one id is the one that was tried.
+            sources = {record.key: source for record, source in reversed(batch.records)}
+            conflicts += [_refused(sources[each.record.key], each) for each in refused]
+            conflicts += [
+                _conflict(sources[each.key], each, field) for each, field in added.conflicts
+            ]
         return Handled(parked=[*batch.parked, *conflicts])
 
 
@@ -265,12 +269,12 @@ def _conflict(source: Source, record: NewRecord, field: str) -> Parked:
     )
 
 
-def _corrected_twice(source: Source, record: NewRecord, holder: str) -> Parked:
+def _refused(source: Source, refused: corrections.Refused) -> Parked:
     return Parked(
         subject=source.subject,
         body=_alone(source),
-        reason="already_corrected",
-        detail=f"Event {record.corrects} was corrected by {holder}; correct that one instead.",
-        organization_id=record.organization_id,
-        event_id=record.event_id,
+        reason=refused.reason,
+        detail=refused.detail,
+        organization_id=refused.record.organization_id,
+        event_id=refused.record.event_id,
     )

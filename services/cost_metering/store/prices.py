@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -186,27 +187,17 @@ async def priced_page(db: Db, order: Any, limit: int) -> Sequence[Any]:
     )
 
 
-_DUE_CORRECTIONS = f"""
-{_CURRENT} JOIN cost_corrections c
-    ON c.organization_id = r.organization_id AND c.corrected_event_id = r.event_id
-JOIN cost_records replacement
-    ON replacement.organization_id = c.organization_id AND replacement.event_id = c.event_id
-WHERE c.applied_at IS NULL ORDER BY r.organization_id, r.event_id LIMIT $1
-"""
-
-
-async def due_corrections(db: Db, limit: int) -> Sequence[Any]:
-    """Records whose correction has come, and that are still counted."""
-    return await db.driver.fetch(_DUE_CORRECTIONS, limit)
-
-
-async def set_corrections_applied(db: Db, rows: Sequence[Any]) -> None:
-    """The corrected records are no longer counted."""
-    await db.driver.executemany(
-        "UPDATE cost_corrections SET applied_at = $3"
-        " WHERE organization_id = $1 AND corrected_event_id = $2",
-        [(row["organization_id"], row["event_id"], db.now) for row in rows],
+async def current_records(
+    db: Db, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], asyncpg.Record]:
+    """Records as they stand now, by organization and event id."""
+    rows = await db.driver.fetch(
+        f"""{_CURRENT} JOIN unnest($1::text[], $2::text[]) AS wanted (organization_id, event_id)
+        ON wanted.organization_id = r.organization_id AND wanted.event_id = r.event_id""",
+        [organization_id for organization_id, _ in keys],
+        [event_id for _, event_id in keys],
     )
+    return {(row["organization_id"], row["event_id"]): row for row in rows}
 
 
 async def add_revisions(db: Db, revisions: Sequence[dict[str, Any]]) -> None:

@@ -35,13 +35,15 @@ def _create_records() -> None:
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("corrected_event_id", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "corrected_event_id"),
     )
     op.create_index(
         "cost_corrections_waiting",
         "cost_corrections",
-        ["organization_id", "corrected_event_id"],
+        ["look_at"],
         unique=False,
         postgresql_where=sa.text("applied_at IS NULL"),
     )
