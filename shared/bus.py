@@ -64,9 +64,11 @@ class Bus:
     @classmethod
     async def connect(cls, settings: Settings, name: str) -> Self:
         """Connect as `name`; waits for a server that is not there yet, reconnects for ever."""
+        connection = Client()
 
         async def lost() -> None:
-            logger.warning("bus connection lost, reconnecting")
+            if not connection.is_closed:
+                logger.warning("bus connection lost, reconnecting")
 
         async def found() -> None:
             logger.info("bus connection is back")
@@ -75,7 +77,7 @@ class Bus:
             logger.warning("bus error", extra={"fields": {"error": repr(error)}})
 
         options: dict[str, Any] = connection_options(settings, name)
-        connection = await nats.connect(
+        await connection.connect(
             disconnected_cb=lost, reconnected_cb=found, error_cb=failed, **options
         )
         return cls(connection)

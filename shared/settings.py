@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
@@ -35,15 +36,15 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
-    """Read the settings of a process.
+    """Read the settings of a process; `DATABASE_URL_FILE` names a file with `DATABASE_URL` in it.
 
     Raises SettingsError naming the variable and the rule it breaks.
     """
     source = os.environ if environment is None else environment
     values = {
-        field.name: source[field.name.upper()]
+        field.name: value
         for field in msgspec.structs.fields(kind)
-        if source.get(field.name.upper())
+        if (value := _value(field.name.upper(), source))
     }
     try:
         return msgspec.convert(values, kind, strict=False)
@@ -51,3 +52,14 @@ def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
         rule, _, place = str(error).partition(" - at `$.")
         name = place.rstrip("`").upper() if place else rule.rpartition("`")[0].rpartition("`")[2]
         raise SettingsError(f"Setting {name.upper()}: {rule}.") from None
+
+
+def _value(name: str, source: Mapping[str, str]) -> str | None:
+    """A variable, or what is in the file that it is kept in: secrets stay out of environments."""
+    path = source.get(f"{name}_FILE")
+    if source.get(name) or not path:
+        return source.get(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"Setting {name}_FILE: its file cannot be read.") from None

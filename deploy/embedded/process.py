@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,11 +96,19 @@ def _is_alive(process: psutil.Process) -> bool:
 class Child:
     """One server process. Ctrl-C in a terminal does not reach it: its owner stops it, in order."""
 
-    def __init__(self, name: str, log_path: Path, *, death_signal: signal.Signals) -> None:
-        """`death_signal` is how the server is told to stop, also when this process dies."""
+    def __init__(
+        self,
+        name: str,
+        log_path: Path,
+        *,
+        death_signal: signal.Signals,
+        stop_signal: signal.Signals | None = None,
+    ) -> None:
+        """The kernel sends `death_signal` when we die; `stop` sends it too, if given no other."""
         self.name = name
         self._log_path = log_path
-        self._signal = death_signal
+        self._death_signal = death_signal
+        self._stop_signal = stop_signal or death_signal
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -121,9 +129,19 @@ class Child:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, program: Sequence[str | Path], *, folder: Path, run_as: str = MYSELF) -> None:
-        """Start the program; its output is appended to the log."""
-        command = launch_command(program, folder, run_as, self._signal)
+    def start(
+        self,
+        program: Sequence[str | Path],
+        *,
+        folder: Path,
+        run_as: str = MYSELF,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start the program; its output is appended to the log.
+
+        `environment` is what it gets on top of a clean one.
+        """
+        command = launch_command(program, folder, run_as, self._death_signal)
         self._log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as log:
@@ -134,7 +152,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=clean_environment(),
+                env={**clean_environment(), **(environment or {})},
                 start_new_session=True,
             ).result()
 
@@ -156,7 +174,7 @@ class Child:
         """Ask it to stop and wait; after the timeout, kill it. Harmless when it is gone."""
         if self._process is None or not self.is_running:
             return
-        self._process.send_signal(self._signal)
+        self._process.send_signal(self._stop_signal)
         try:
             self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -164,7 +182,8 @@ class Child:
 
     def kill(self) -> None:
         """`kill -9` of the whole tree, as a crash would."""
-        if self._process is None:
+        # Once it is collected, its process id may be somebody else's.
+        if self._process is None or not self.is_running:
             return
         kill_tree(self._process.pid)
         self._process.wait(10)
