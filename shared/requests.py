@@ -19,12 +19,14 @@ from shared.bus import (
     TRACE_HEADER,
     backoff_seconds,
 )
+from shared.clock import new_id
 from shared.consumers import DECODE_ERRORS
 from shared.contracts.base import Event, Refusal, Reply, Request, name_of, request_subject
 from shared.database import Database, Db, is_transient
 from shared.health import request_seconds, requests_total
 from shared.logs import begin_trace
 from shared.outbox import Relay, add_events
+from shared.stepped_requests import SteppedAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Answerer:
         self,
         service: str,
         kind: type[Request[Any]],
-        handler: RequestHandler,
+        handler: RequestHandler | SteppedAnswer,
         database: Database,
         relay: Relay,
         *,
@@ -108,6 +110,8 @@ class Answerer:
         except DECODE_ERRORS as error:
             refusal = Refusal(code="invalid_request", detail=str(error)[:500], status=422)
             return "refused", msgspec.json.encode(refusal)
+        # A key of our own keeps a second try harmless when a commit's outcome is not known.
+        headers = {IDEMPOTENCY_HEADER: new_id(), **headers}
         for attempt in range(1, TRIES + 1):
             try:
                 return await self._work(request, body, headers)
@@ -122,28 +126,33 @@ class Answerer:
     async def _work(
         self, request: Any, body: bytes, headers: dict[str, str]
     ) -> tuple[str | None, bytes]:
+        if isinstance(self._handler, SteppedAnswer):
+            return _wire(await self._handler.answer(request, body, headers))
         if not self._writes:
             async with self._database.read() as db:
-                return _encoded(await self._handler(request, db))
-        text = headers.get(IDEMPOTENCY_HEADER)
+                return _wire(_reply_of(await self._handler(request, db)))
         principal = headers.get(PRINCIPAL_HEADER, "")
-        key = IdempotencyKey(principal, self._operation, text, body) if text else None
+        key = IdempotencyKey(principal, self._operation, headers[IDEMPOTENCY_HEADER], body)
         async with self._database.transaction() as db:
-            if key is not None:
-                known = await find_answer(db, key)
-                if isinstance(known, StoredAnswer):
-                    return ("refused" if known.refused else None), known.reply
-                if known is not None:
-                    return _encoded(known)
+            known = await find_answer(db, key)
+            if isinstance(known, StoredAnswer):
+                return ("refused" if known.refused else None), known.reply
+            if known is not None:
+                return _wire(known)
             answer = await self._handler(request, db)
-            reply, events = answer if isinstance(answer, tuple) else (answer, ())
-            await add_events(db, events)
-            if key is not None:
-                await keep_answer(db, key, reply)
+            reply = _reply_of(answer)
+            await add_events(db, answer[1] if isinstance(answer, tuple) else ())
+            await keep_answer(db, key, reply)
         self._relay.wake()
-        return _encoded(reply)
+        return _wire(reply)
 
 
-def _encoded(answer: Answer) -> tuple[str | None, bytes]:
-    reply = answer[0] if isinstance(answer, tuple) else answer
+def _reply_of(answer: Answer) -> Reply:
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
+def _wire(reply: Reply | bytes) -> tuple[str | None, bytes]:
+    """A reply with its verdict; bytes are a reply that was encoded before."""
+    if isinstance(reply, bytes):
+        return None, reply
     return ("refused" if isinstance(reply, Refusal) else None), msgspec.json.encode(reply)

@@ -26,6 +26,7 @@ from shared.outbox import Relay, add_events
 from shared.requests import Answerer
 from shared.service import HeardEvent, Periodic, Service, TakenBatches
 from shared.settings import ServiceSettings
+from shared.stepped_requests import SteppedAnswer
 from shared.steps import StepRunner
 from shared.tables import outbox
 
@@ -149,8 +150,19 @@ class Runtime:
             self._spawn(self._repeat(periodic))
         self._spawn(self._replay())
         if self.service.steps:
-            self._spawn(StepRunner(self.database, self.relay, self.service.steps).run())
+            await self._begin_steps()
         logger.info("service is taking work")
+
+    async def _begin_steps(self) -> None:
+        runner = StepRunner(self.database, self.relay, self.service.steps)
+        for step in self.service.answering_steps:
+            stepped = SteppedAnswer(step, self.database, runner)
+            answerer = Answerer(
+                self.service.name, step.request, stepped, self.database, self.relay, writes=True
+            )
+            await answerer.start(self.bus.connection)
+            self._answerers.append(answerer)
+        self._spawn(runner.run())
 
     async def _take(self, taken: TakenBatches) -> None:
         puller = Puller(self.bus, taken.durable, taken.max_messages, taken.max_bytes)

@@ -17,7 +17,7 @@ from shared.contracts.operations import (
 )
 from shared.database import Database, Db
 from shared.requests import RequestHandler
-from shared.steps import Step
+from shared.steps import AnsweringStep, Step
 from shared.topology import Durable, durable
 
 Job = Callable[[Db], Awaitable[Sequence[Event]]]
@@ -131,8 +131,13 @@ class Service:
         return register
 
     def step(self, step: Step[Any, Any]) -> None:
-        """Carry out steps of this kind."""
+        """Carry out steps of this kind; an AnsweringStep answers its request, too."""
         self.steps.append(step)
+
+    @property
+    def answering_steps(self) -> list[AnsweringStep[Any, Any, Any]]:
+        """The steps that requests begin."""
+        return [step for step in self.steps if isinstance(step, AnsweringStep)]
 
     def at_start(self, start: Start) -> Start:
         """Do this once the database is there, before anything is handled."""

@@ -2,6 +2,7 @@
 
 A handler prepares a step in its own transaction; a runner leases it, makes the call outside any
 transaction, and concludes in a second one, if its lease's fencing token is still the newest.
+An AnsweringStep is begun by a request, and its conclusion is the request's answer.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.bus import backoff_seconds
-from shared.contracts.base import Event
+from shared.contracts.base import Event, Refusal, Reply, Request
 from shared.database import Database, Db, is_transient
 from shared.failpoints import failpoint
 from shared.outbox import Relay, add_events
@@ -30,6 +31,7 @@ MAX_ATTEMPTS = 50
 
 S = TypeVar("S", bound=msgspec.Struct)
 O = TypeVar("O")  # noqa: E741
+Q = TypeVar("Q", bound=Request[Any])
 
 
 class Step(Generic[S, O]):
@@ -49,14 +51,57 @@ class Step(Generic[S, O]):
         raise NotImplementedError
 
 
-async def prepare_step(db: Db, kind: type[Step[S, Any]], step_id: str, state: S) -> bool:
-    """Write down what is to be done, in the caller's transaction; False if it stands already."""
+class AnsweringStep(Step[S, O], Generic[Q, S, O]):
+    """A request whose answer needs a call: the step is named by the caller's idempotency key, so
+    a repetition finds it, whether it has concluded or is still under way.
+    """
+
+    request: type[Q]
+
+    async def prepare(self, request: Q, db: Db) -> S | Reply:
+        """Decide what to call for; a Reply or Refusal answers at once, without a step."""
+        raise NotImplementedError
+
+    async def answer(
+        self, step_id: str, state: S, outcome: O, db: Db
+    ) -> tuple[Reply, Sequence[Event]]:
+        """Write down what came of it, and answer."""
+        raise NotImplementedError
+
+    async def conclude(self, step_id: str, state: S, outcome: O, db: Db) -> Sequence[Event]:
+        """Keep the answer beside the step, for whoever asks again."""
+        reply, events = await self.answer(step_id, state, outcome, db)
+        await db.execute(
+            update(steps)
+            .where(steps.c.step_id == step_id)
+            .values(refused=isinstance(reply, Refusal), reply=msgspec.json.encode(reply))
+        )
+        return events
+
+
+async def prepare_step(
+    db: Db,
+    kind: type[Step[S, Any]],
+    step_id: str,
+    state: S,
+    *,
+    body_hash: bytes | None = None,
+    leased: bool = False,
+) -> bool:
+    """Write down what is to be done, in the caller's transaction; False if it stands already.
+
+    `leased` keeps it from other runners, because the caller carries it out at once.
+    """
+    due_at = func.clock_timestamp()
     row = {
+        "attempts": int(leased),
+        "fence": int(leased),
+        "body_hash": body_hash,
         "step_id": step_id,
         "kind": kind.kind,
         "state": msgspec.to_builtins(state),
         "status": "prepared",
-        "due_at": func.clock_timestamp(),
+        "due_at": due_at + LEASE if leased else due_at,
         "created_at": db.now,
     }
     added = await db.execute(insert(steps).values(row).on_conflict_do_nothing())
@@ -88,6 +133,11 @@ class StepRunner:
         leased = await self._lease()
         if leased is None:
             return False
+        await self.carry_out(leased)
+        return True
+
+    async def carry_out(self, leased: Any) -> bool:
+        """Call and conclude a step that is leased; False when its outcome is not known yet."""
         step = self._kinds[leased.kind]
         state = msgspec.convert(leased.state, step.state)
         failpoint("step.prepared")
@@ -95,7 +145,7 @@ class StepRunner:
             outcome = await step.call(leased.step_id, state)
         except Exception as error:  # noqa: BLE001 -- kept in the row, tried again
             await self._put_off(leased, error)
-            return True
+            return False
         failpoint("step.called")
         async with self._database.transaction() as db:
             if await self._finish(db, leased):

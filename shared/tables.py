@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Identity,
@@ -94,6 +95,10 @@ steps = Table(
     Column("last_error", Text),
     Column("created_at", Moment, nullable=False),
     Column("concluded_at", Moment),
+    # Of a request that a step answers: what was asked, and the answer once there is one.
+    Column("body_hash", LargeBinary),
+    Column("refused", Boolean),
+    Column("reply", LargeBinary),
     Index("steps_due", "due_at", postgresql_where=text("status = 'prepared'")),
 )
 

@@ -73,6 +73,9 @@ def create_first_chassis_tables() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("concluded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("body_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("refused", sa.Boolean(), nullable=True),
+        sa.Column("reply", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("step_id"),
     )
     op.create_index(
