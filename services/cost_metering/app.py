@@ -3,17 +3,18 @@
 from pathlib import Path
 
 from services.cost_metering.handlers import costs, prices
+from services.cost_metering.handlers.repricing import Repricing
 from services.cost_metering.handlers.usage import Meter, split_envelope
 from services.cost_metering.tables import metadata
 from shared.contracts import cost_metering as contracts
 from shared.service import Service
 
 MERGE_SECONDS = 0.5
-REPRICE_SECONDS = 5.0
+REVISE_SECONDS = 0.5
 
 service = Service("cost_metering", metadata, Path(__file__).parent / "migrations" / "versions")
 meter = Meter()
-repricing = prices.Repricing(meter)
+repricing = Repricing(meter)
 
 service.takes("usage.llm.*.*", "USAGE", split=split_envelope)(meter.record_usage)
 
@@ -29,6 +30,6 @@ service.answers(contracts.ListUnpricedModels)(prices.list_unpriced_models)
 service.answers(contracts.RepriceCosts, writes=True)(prices.order_repricing)
 
 service.every(MERGE_SECONDS, "announce_costs")(costs.announce_costs)
-service.every(MERGE_SECONDS, "apply_corrections")(repricing.apply_corrections)
-service.every(REPRICE_SECONDS, "price_the_unpriced")(repricing.price_the_unpriced)
-service.every(MERGE_SECONDS, "work_off_orders")(repricing.work_off_orders)
+service.every(REVISE_SECONDS, "apply_corrections")(repricing.apply_corrections)
+service.every(REVISE_SECONDS, "price_the_unpriced")(repricing.price_the_unpriced)
+service.every(REVISE_SECONDS, "work_off_orders")(repricing.work_off_orders)

@@ -144,7 +144,8 @@ cost_corrections = Table(
     Index("cost_corrections_waiting", "look_at", postgresql_where=text("applied_at IS NULL")),
 )
 
-# Records that no price fits yet: the work list of automatic repricing.
+# Records that no price fits yet: the work list of automatic repricing. `book` is the edition of
+# the price book that had none; a record is looked at again when there is another edition.
 unpriced_records = Table(
     "unpriced_records",
     metadata,
@@ -154,7 +155,8 @@ unpriced_records = Table(
     Column("model", Text, nullable=False),
     Column("tokens", BigInteger, nullable=False),
     Column("noticed_at", Moment, nullable=False),
-    Index("unpriced_records_model", "provider", "model", "organization_id", "event_id"),
+    Column("book", Text, nullable=False),
+    Index("unpriced_records_book", "book"),
 )
 
 

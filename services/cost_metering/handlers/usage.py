@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.cost_metering.pricebook import PriceBook, Priced, RateCard, price_call
+from services.cost_metering.pricebook import (
+    LIST_PRICES,
+    PriceBook,
+    Priced,
+    RateCard,
+    price_call,
+)
 from services.cost_metering.rules import Call, decode_call, decode_envelope
 from services.cost_metering.rules import Parked as Unreadable
 from services.cost_metering.store import corrections, prices, producers, recording, rollups
@@ -50,18 +56,21 @@ class Meter:
     """Records usage; keeps in memory only what can be read again: prices and known cards."""
 
     def __init__(self) -> None:
+        self._edition = ""
         self._book = PriceBook()
-        self._book_version = 0
         self._known_cards: set[int] = set()
         self._look_first = 0
 
-    async def book(self, db: Db) -> PriceBook:
-        """The price book as of this transaction; it is compiled again after an override."""
-        version = await prices.price_book_version(db)
-        if version != self._book_version:
+    async def book(self, db: Db) -> tuple[str, PriceBook]:
+        """The price book as of this transaction, and the name of its edition.
+
+        It is compiled again after an override.
+        """
+        edition = f"{LIST_PRICES}, {await prices.latest_override(db)} overrides"
+        if edition != self._edition:
             overrides = await prices.list_overrides(db, prices.MAX_OVERRIDES)
-            self._book, self._book_version = PriceBook(overrides), version
-        return self._book
+            self._edition, self._book = edition, PriceBook(overrides)
+        return self._edition, self._book
 
     async def keep_cards(self, db: Db, cards: dict[int, RateCard]) -> None:
         """Keep rate cards that were not kept before; known ones cost nothing."""
@@ -71,7 +80,8 @@ class Meter:
 
     async def record_usage(self, messages: Sequence[Message], db: Db) -> Handled:
         """Record the calls of many envelopes in one transaction."""
-        batch = read_messages(messages, await self.book(db), db.now)
+        edition, book = await self.book(db)
+        batch = read_messages(messages, book, db.now)
         batch.records.sort(key=lambda each: each[0].key)
         unique, conflicts = drop_repeated(batch.records)
         refused = await corrections.claim(db, [r for r in unique if r.corrects])
@@ -84,7 +94,8 @@ class Meter:
         failpoint("meter.copied")
         counted = [r for r in added.records if r.duplicate_of is None]
         await rollups.add_deltas(db, sum_records(counted))
-        await recording.add_unpriced(db, [r for r in counted if r.pricing_status == "unpriced"])
+        unpriced = [r for r in counted if r.pricing_status == "unpriced"]
+        await recording.add_unpriced(db, unpriced, edition)
         await producers.mark_received(db, _received(batch))
         await corrections.release(db, [record for record, _ in added.conflicts])
         if refused or added.conflicts:

@@ -5,7 +5,7 @@ there already, and the rest is copied. Rows are sorted by key, so that replicas 
 where two unique keys disagree about the order, the loser tells its batch apart and tries again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 import msgspec
@@ -86,13 +86,23 @@ async def _tell_apart(db: Db, records: Sequence[NewRecord]) -> Added:
     return Added(settled, conflicts, collided=bool(existing) or changed)
 
 
-async def add_unpriced(db: Db, records: Iterable[NewRecord]) -> None:
-    """Put records without a price on the work list of repricing."""
+async def add_unpriced(db: Db, records: Sequence[NewRecord], edition: str) -> None:
+    """Put records for which this edition of the price book has no price on repricing's list."""
+    if not records:
+        return
     await db.driver.copy_records_to_table(
         "unpriced_records",
         records=[
-            (r.organization_id, r.event_id, r.provider, r.model, r.tokens, r.recorded_at)
+            (r.organization_id, r.event_id, r.provider, r.model, r.tokens, r.recorded_at, edition)
             for r in records
         ],
-        columns=("organization_id", "event_id", "provider", "model", "tokens", "noticed_at"),
+        columns=(
+            "organization_id",
+            "event_id",
+            "provider",
+            "model",
+            "tokens",
+            "noticed_at",
+            "book",
+        ),
     )

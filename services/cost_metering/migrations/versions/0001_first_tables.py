@@ -256,14 +256,10 @@ def _create_prices() -> None:
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("tokens", sa.BigInteger(), nullable=False),
         sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("book", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "event_id"),
     )
-    op.create_index(
-        "unpriced_records_model",
-        "unpriced_records",
-        ["provider", "model", "organization_id", "event_id"],
-        unique=False,
-    )
+    op.create_index("unpriced_records_book", "unpriced_records", ["book"], unique=False)
 
 
 def _create_producers() -> None:
