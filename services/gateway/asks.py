@@ -51,7 +51,7 @@ class Caller:
         except AnswerTimedOut:
             raise unavailable(
                 "no_answer_in_time",
-                "No answer in time; whether it was done is not known. Try again with the same key.",
+                "No answer came in time; if this was a change, it may have been made.",
                 status=504,
             ) from None
         except AnswerFailed:

@@ -18,7 +18,8 @@ class GatewaySettings(Settings, frozen=True, kw_only=True):
 
     `agent_signing_seed` is the path of a file. `service_keys` is a comma-separated list of
     `name=<SHA-256 of the key, hex>`. `stripe_frontend_url` is a comma-separated list of the
-    origins whose pages may call with a cookie.
+    origins whose pages may call with a cookie. `trusted_proxies` are the addresses whose
+    `X-Forwarded-For` is believed, comma-separated; without any, nobody's is.
     """
 
     auth_mode: Literal["development", "hs256", "jwks"] = "development"
@@ -33,6 +34,7 @@ class GatewaySettings(Settings, frozen=True, kw_only=True):
     stripe_publishable_key: str | None = None
     stripe_secret_key: str | None = None
     stripe_frontend_url: str = "http://localhost:3000"
+    trusted_proxies: str = ""
     rate_limit_per_second: Annotated[float, Meta(gt=0)] = 50.0
     rate_limit_burst: Annotated[int, Meta(ge=1)] = 200
 

@@ -2,8 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -14,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway import tokens
-from services.gateway.jwks import FRESH_FOR, PAUSE, STALE_FOR, PublishedKeys, read_keys
+from services.gateway.jwks import FRESH_FOR, PAUSE, STALE_FOR, PublishedKeys, fetch_from, read_keys
 from services.gateway.service_keys import ServiceKeys, new_service_key
 from services.gateway.settings import GatewaySettings, check
 from services.gateway.verification import (
@@ -312,6 +315,41 @@ async def test_without_any_key_nothing_is_judged() -> None:
 
     with pytest.raises(KeysUnavailable):
         await keyed(issuer, FixedClock(NOW)).verify(signed(RSA_KEY, "RS256", "k1"))
+
+
+@contextmanager
+def serving(status: int, body: bytes, **headers: str) -> Iterator[str]:
+    """An issuer's web server; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/keys"
+        server.shutdown()
+        thread.join()
+
+
+async def test_keys_are_fetched_from_their_address_and_from_no_other() -> None:
+    document = json.dumps({"keys": [public_jwk(RSA_KEY, "k1")]}).encode()
+    clock = FixedClock(NOW)
+    text = signed(RSA_KEY, "RS256", "k1")
+    with serving(200, document) as good, serving(302, b"", Location=good) as elsewhere:
+        judge = TokenVerifier(PublishedKeys(fetch_from(good), clock), "billing", "billing", clock)
+        assert (await judge.verify(text)).name == "user:alice"
+        sent_on = PublishedKeys(fetch_from(elsewhere), clock)
+        with pytest.raises(KeysUnavailable):
+            await sent_on.key_for({"kid": "k1", "alg": "RS256"})
 
 
 def test_a_service_key_is_known_by_its_hash_only() -> None:
