@@ -23,6 +23,8 @@ Organization = Annotated[str, Meta(pattern=ORGANIZATION_PATTERN)]
 Agent = Annotated[str, Meta(pattern=ORGANIZATION_PATTERN)]
 Text = Annotated[str, Meta(pattern=PRINTABLE_PATTERN, min_length=1, max_length=128)]
 Count = Annotated[int, Meta(ge=0, le=MAX_EXACT_INTEGER)]
+# Without a zone a time means something else on every machine.
+AwareTime = Annotated[datetime, Meta(tz=True)]
 PageLimit = Annotated[int, Meta(ge=1, le=200)]
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from shared.contracts.base import (
     Agent,
+    AwareTime,
     Contract,
     Count,
     Done,
@@ -78,8 +79,8 @@ class GetCostSummary(Request[CostSummary], frozen=True, kw_only=True):
     organization_id: Organization
     scope_type: CostScope = "billing_account"
     scope_id: Text | None = None
-    occurred_from: datetime | None = None
-    occurred_to: datetime | None = None
+    occurred_from: AwareTime | None = None
+    occurred_to: AwareTime | None = None
 
 
 class CostRecord(Contract, frozen=True, kw_only=True):
@@ -119,8 +120,8 @@ class ListCosts(Request[CostPage], frozen=True, kw_only=True):
     """One page of an organization's cost records, newest first by event time."""
 
     organization_id: Organization
-    occurred_from: datetime | None = None
-    occurred_to: datetime | None = None
+    occurred_from: AwareTime | None = None
+    occurred_to: AwareTime | None = None
     provider: Text | None = None
     model: Text | None = None
     task_id: Text | None = None
@@ -238,8 +239,8 @@ class RepriceCosts(Request[Done], frozen=True, kw_only=True):
     organization_id: Organization
     provider: Text | None = None
     model: Text | None = None
-    occurred_from: datetime
-    occurred_to: datetime
+    occurred_from: AwareTime
+    occurred_to: AwareTime
     reason: Text
     requested_by: Text
 

@@ -1,7 +1,7 @@
 """Questions about costs are answered, and merged costs are announced."""
 
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from services.cost_metering.store import producers, reads, rollups
 from shared.contracts.base import Event, Refusal
@@ -44,8 +44,8 @@ async def get_cost_summary(request: GetCostSummary, db: Db) -> CostSummary | Ref
             request.organization_id,
             request.scope_type,
             request.scope_id,
-            (start or reads.BEGINNING).astimezone(UTC),
-            (end or reads.END).astimezone(UTC),
+            reads.within_time(start or reads.BEGINNING),
+            reads.within_time(end or reads.END),
         )
     return summarize(models)
 

@@ -1,7 +1,6 @@
 """What the costs add up to and what they are, read exactly at any time."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -87,12 +86,17 @@ def _hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
+def within_time(at: datetime) -> datetime:
+    """A moment in UTC, moved into the years that have records if it lies outside."""
+    return min(max(at, BEGINNING), END).astimezone(UTC)
+
+
 async def sum_organization(
     db: Db, organization_id: str, start: datetime | None, end: datetime | None
 ) -> list[CostByModel]:
     """Sums by provider and model over `start` ≤ event time < `end`, in one snapshot."""
-    first = (start or BEGINNING).astimezone(UTC)
-    last = (end or END).astimezone(UTC)
+    first = within_time(start or BEGINNING)
+    last = within_time(end or END)
     whole_from = _hour(first) if first == _hour(first) else _hour(first) + timedelta(hours=1)
     whole_to = _hour(last)
     if whole_from == first and whole_to == last:
@@ -196,7 +200,7 @@ async def list_records(db: Db, request: ListCosts) -> CostPage | None:
             query += f" AND r.{column} = ${len(values)}"
     for bound, operator in ((request.occurred_from, ">="), (request.occurred_to, "<")):
         if bound is not None:
-            values.append(bound)
+            values.append(within_time(bound))
             query += f" AND r.occurred_at {operator} ${len(values)}"
     if request.cursor is not None:
         after = _read_cursor(request.cursor)
@@ -221,8 +225,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
     try:
         at, _, record_id = base64.urlsafe_b64decode(cursor + padding).decode().partition(" ")
         moment = datetime.fromisoformat(at)
-        return (moment, str(UUID(record_id))) if moment.tzinfo else None
-    except (ValueError, binascii.Error):
+        return (within_time(moment), str(UUID(record_id))) if moment.tzinfo else None
+    except ValueError:
         return None
 
 
