@@ -9,7 +9,7 @@ from services.cost_metering.tables import agents
 from shared.contracts.cost_metering import ProducerHole
 from shared.database import Db
 
-# A producer whose sequence has more pieces than this is no longer tracked piece by piece.
+# A sequence in more pieces than this takes no further ones; what closes a hole is always taken.
 MAX_PIECES = 1000
 
 
@@ -38,7 +38,8 @@ ON CONFLICT (organization_id, agent_id, producer) DO UPDATE SET
         = int8multirange(int8range(1, greatest(p.highest, excluded.highest) + 1)),
     last_seen_at = greatest(p.last_seen_at, excluded.last_seen_at)
 WHERE excluded.received <@ p.received IS FALSE
-  AND (SELECT count(*) FROM unnest(p.received)) < $6
+  AND (SELECT count(*) FROM unnest(p.received + excluded.received))
+      <= greatest($6, (SELECT count(*) FROM unnest(p.received)))
 """
 
 
