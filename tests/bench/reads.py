@@ -97,7 +97,9 @@ async def measure(records: int = RECORDS) -> dict[str, Any]:
     }
 
 
-def start_gateway(stack: Stack, processes: ExitStack) -> tuple[int, str]:
+def start_gateway(
+    stack: Stack, processes: ExitStack, organization: str = ORGANIZATION
+) -> tuple[int, str]:
     """A gateway of its own; answers its port and an owner's token."""
     secret, port = secrets.token_urlsafe(32), free_port()
     environment = {
@@ -121,7 +123,7 @@ def start_gateway(stack: Stack, processes: ExitStack) -> tuple[int, str]:
         "aud": "billing",
         "iat": now,
         "exp": now + 3600,
-        "orgs": {ORGANIZATION: "owner"},
+        "orgs": {organization: "owner"},
     }
     token = jwt.encode(claims, secret, algorithm="HS256")
     wait_for(f"http://127.0.0.1:{port}/readyz")
