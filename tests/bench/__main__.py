@@ -45,7 +45,7 @@ def main() -> None:
     for name in options.names or BENCHES:
         print(f"{name} …", flush=True)
         measured = BENCHES[name]()
-        results[name] = asyncio.run(measured) if inspect.isawaitable(measured) else measured
+        results[name] = asyncio.run(measured) if inspect.iscoroutine(measured) else measured
         print(json.dumps(results[name], indent=2), flush=True)
     write_report(options.report, results)
 
