@@ -4,7 +4,6 @@ A line is `<sequence> <length> <crc32> <event>` and a newline. A process that is
 only the last line, and length and checksum show it.
 """
 
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,17 +66,13 @@ def segments_in(folder: Path) -> list[int]:
     return sorted(int(path.stem) for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
 
 
-def recover(folder: Path, first_sequence: int) -> tuple[int, int]:
-    """Cut a torn end off the last segment; returns its last sequence number and its size in bytes.
+def whole_part(folder: Path, first_sequence: int) -> tuple[int, int]:
+    """The last sequence number in a segment and where its line ends; what follows is torn.
 
     The sequence number is `first_sequence - 1` when the segment holds nothing.
     """
-    path = segment_path(folder, first_sequence)
-    data = path.read_bytes()
     last, end = first_sequence - 1, 0
-    for line in lines_in(data):
+    for line in lines_in(segment_path(folder, first_sequence).read_bytes()):
         if isinstance(line, Line):
             last, end = line.sequence, line.end
-    if end < len(data):
-        os.truncate(path, end)
     return last, end
