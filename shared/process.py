@@ -34,7 +34,7 @@ def main(service: Service, arguments: list[str] | None = None) -> None:
         if command == "migrate":
             _migrate(service)
         else:
-            settings = load(ServiceSettings)
+            settings = load(service.settings)
             configure(service.name, settings.log_level)
             serve(service, settings)
     except SettingsError as error:

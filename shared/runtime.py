@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import nats.errors
@@ -64,6 +65,7 @@ class Runtime:
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._held = AsyncExitStack()
         for heard in service.heard:
             self._subscribe(heard)
 
@@ -109,8 +111,8 @@ class Runtime:
         self._progress: dict[str, Progress] = {}
         self._spawn(self.health.beat())
         await self._wait_for_database()
-        for start in self.service.starts:
-            await start(self.database)
+        for opened in self.service.opened:
+            await self._held.enter_async_context(opened(self.database, self.settings))
         self.bus = await Bus.connect(self.settings, self.service.name)
         self.relay = Relay(self.database, self.bus)
         for heard in self.service.heard:
@@ -306,6 +308,7 @@ class Runtime:
         for task in (*self._workers, *self._tasks):
             task.cancel()
         await asyncio.gather(*self._workers, *self._tasks, return_exceptions=True)
+        await self._held.aclose()
         await self.bus.close()
         await self.database.close()
         logger.info("service has stopped")

@@ -1,6 +1,7 @@
 """Service: what a service hears, answers and does by itself, in one place."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,11 +18,12 @@ from shared.contracts.operations import (
 )
 from shared.database import Database, Db
 from shared.requests import RequestHandler
+from shared.settings import ServiceSettings
 from shared.steps import AnsweringStep, Step
 from shared.topology import Durable, durable
 
 Job = Callable[[Db], Awaitable[Sequence[Event]]]
-Start = Callable[[Database], Awaitable[None]]
+Opened = Callable[[Database, Any], AbstractAsyncContextManager[None]]
 
 E = TypeVar("E", bound=Event)
 H = TypeVar("H", bound=Callable[..., Any])
@@ -67,8 +69,15 @@ class Service:
     commits, publishes or catches; the runtime wraps each one the same way.
     """
 
-    def __init__(self, name: str, metadata: MetaData, versions: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        metadata: MetaData,
+        versions: Path,
+        settings: type[ServiceSettings] = ServiceSettings,
+    ) -> None:
         self.name = name
+        self.settings = settings
         self.metadata = metadata
         self.versions = versions
         self.heard: list[HeardEvent] = []
@@ -76,7 +85,7 @@ class Service:
         self.answered: list[Answered] = []
         self.periodic: list[Periodic] = []
         self.steps: list[Step[Any, Any]] = []
-        self.starts: list[Start] = []
+        self.opened: list[Opened] = []
         self._answer_operations()
 
     def hears(self, kind: type[E]) -> Callable[[EventHandler[E]], EventHandler[E]]:
@@ -139,10 +148,12 @@ class Service:
         """The steps that requests begin."""
         return [step for step in self.steps if isinstance(step, AnsweringStep)]
 
-    def at_start(self, start: Start) -> Start:
-        """Do this once the database is there, before anything is handled."""
-        self.starts.append(start)
-        return start
+    def opens(self, opened: Opened) -> Opened:
+        """Enter this with the database and the settings before anything is handled, and leave it
+        after the last.
+        """
+        self.opened.append(opened)
+        return opened
 
     @property
     def durables(self) -> tuple[Durable, ...]:
