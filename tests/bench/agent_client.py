@@ -82,16 +82,15 @@ def _measure(url: str, keys: BusKeys, folder: Path) -> dict[str, Any]:
             call = {"task_id": "task-1", "provider": "anthropic", "id": f"msg_{number}"}
             file.write(json.dumps({**call, "usage": USAGE}).encode() + b"\n")
 
-        at_once = _compare(record, write, CALLS, 0)
+        in_a_row = _compare(record, write, CALLS, 0)
         paced = _compare(record, write, PACED_CALLS, PACED_SECONDS)
-        sent = meter.flush(60)
+        meter.flush(60)
         stats = meter.stats()
     return {
-        "at_once": at_once,
-        "paced": paced,
-        "sent": sent,
-        "recorded": stats.recorded,
-        "acknowledged": stats.acknowledged,
+        **{f"in_a_row_{what}": figure for what, figure in in_a_row.items()},
+        **{f"paced_{what}": figure for what, figure in paced.items()},
+        "calls_recorded": stats.recorded,
+        "calls_on_the_bus": stats.acknowledged,
     }
 
 
@@ -108,18 +107,17 @@ def _compare(
                 times.append(time.perf_counter_ns() - began)
                 if pause_seconds:
                     time.sleep(pause_seconds)
-    record_us, plain_us = _summary(ours), _summary(plain)
+    record_us, plain_us = _microseconds(ours), _microseconds(plain)
     return {
-        "calls": len(ours),
-        "record_us": record_us,
-        "plain_write_us": plain_us,
+        **{f"record_{what}_us": figure for what, figure in record_us.items()},
+        **{f"plain_write_{what}_us": figure for what, figure in plain_us.items()},
         "ratio_p50": round(record_us["p50"] / plain_us["p50"], 2),
         "ratio_p99": round(record_us["p99"] / plain_us["p99"], 2),
         "share_over_1_ms": round(sum(t > 1_000_000 for t in ours) / len(ours), 6),
     }
 
 
-def _summary(nanoseconds: list[int]) -> dict[str, float]:
+def _microseconds(nanoseconds: list[int]) -> dict[str, float]:
     ordered = sorted(nanoseconds)
     at = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
     shares = {name: ordered[int(len(ordered) * share)] / 1000 for name, share in at.items()}
