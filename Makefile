@@ -1,0 +1,59 @@
+# `make` lists what there is. Variables may be given to any of them, as in `make run PORT=8001`.
+
+PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+ORG ?= acme
+AGENT ?= agent-1
+ROLE ?= owner
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check fix bench chaos contracts token credentials clean local dev
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: local ## Start everything: servers, services, gateway (PORT, BILLING_HOME; ARGS=--help)
+	@exec $(BIN)/python -m deploy.local --stop-with-parent $(ARGS)
+
+demo: local ## Replay calls as agents would, and show what they cost (ARGS=--help)
+	@exec $(BIN)/python -m deploy.demo $(ARGS)
+
+test: dev ## Run the whole test suite (ARGS="tests/gateway -x")
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: dev ## Check format, style, types, boundaries
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/architecture
+
+fix: dev ## Format, and correct what can be corrected
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: dev ## Measure, and write a report (ARGS=--help)
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+chaos: dev ## Kill everything again and again, and count every cent (ARGS=--help)
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+contracts: dev ## Write the OpenAPI and AsyncAPI documents anew
+	@exec $(BIN)/python -m deploy.contracts $(ARGS)
+
+token: local ## Make a token for the gateway (ORG, ROLE; ARGS=--operator)
+	@exec $(BIN)/python -m services.gateway.tokens --organization '$(ORG)' --role '$(ROLE)' $(ARGS)
+
+credentials: local ## Make a bus credential for an agent (ORG, AGENT; ARGS=--help)
+	@exec $(BIN)/python -m deploy.credentials --organization '$(ORG)' --agent '$(AGENT)' $(ARGS)
+
+clean: ## Delete the virtual environment and caches; the data in var stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+local:
+	@exec $(PYTHON) deploy/install.py $(VENV) --extra local
+
+dev:
+	@exec $(PYTHON) deploy/install.py $(VENV) --extra local --extra test
