@@ -15,3 +15,8 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(temporary).replace(path)
+
+
+def default_home() -> Path:
+    """The folder of an installation's data and keys: `BILLING_HOME`, else `var`."""
+    return Path(os.environ.get("BILLING_HOME") or "var")

@@ -1,0 +1,1 @@
+"""What `make run` starts: servers and processes of one installation, on this machine."""

@@ -1,0 +1,17 @@
+"""The services of this installation: every list of processes begins here."""
+
+from importlib import import_module
+from typing import cast
+
+from shared.service import Service
+
+# Those that own tables, in the order in which they are prepared and started.
+OWNERS = ("cost_metering",)
+GATEWAY = "gateway"
+# What the gateway hears to keep pages live, beside the answers to its own requests.
+GATEWAY_HEARS = ("event.>",)
+
+
+def load_services() -> tuple[Service, ...]:
+    """What each of them declares: tables, migrations, consumers."""
+    return tuple(cast("Service", import_module(f"services.{name}.app").service) for name in OWNERS)
