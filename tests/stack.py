@@ -1,4 +1,4 @@
-"""The whole back end for tests: servers, databases, the closed bus, and services in this process."""
+"""The whole back end for tests: servers, databases, the closed bus, services in this process."""
 
 import asyncio
 import os
@@ -13,16 +13,16 @@ from typing import TypeVar
 import nats
 from nats.aio.client import Client
 
-from deploy.provisioning import ServiceDatabase, load_or_create_passwords, provision_databases
+from deploy.provisioning import ServiceDatabase
+from deploy.setup import make_keys, prepare_databases
+from deploy.topology import declare_topology
 from services.cost_metering.app import service as cost_metering
 from shared.bus import Bus
 from shared.credentials import AgentCredential, issue_agent_credential
 from shared.database import Database
-from shared.migrations import migrate
 from shared.runtime import Runtime
 from shared.service import Service
 from shared.settings import ServiceSettings, Settings
-from shared.topology import declare
 from tests.servers import Servers
 
 SERVICES = (cost_metering,)
@@ -105,22 +105,13 @@ async def build_stack(
     servers: Servers, folder: Path, services: tuple[Service, ...] = SERVICES
 ) -> Stack:
     """Databases, migrations, credentials, streams and consumers: what a deployment does once."""
-    names = [service.name for service in services]
-    passwords = load_or_create_passwords(folder / "passwords.json", names)
-    databases = await provision_databases(servers.admin_dsn, names, passwords, durable=False)
-    now = datetime.now(UTC)
-    for service in services:
-        await migrate(databases[service.name].owner_dsn, service.versions, service.metadata)
-        pairs = [(durable.stream, durable.name) for durable in service.durables]
-        servers.keys.issue_service(service.name, pairs, now)
-    servers.keys.issue_service("gateway", [], now, hears=["event.>"])
-    servers.keys.issue_topology(now)
-    stack = Stack(servers, databases, folder)
-    topology = await stack.bus("topology")
-    durables = tuple(durable for service in services for durable in service.durables)
-    await declare(topology.connection.jetstream(), durables)
-    await topology.close()
-    return stack
+    keys = servers.keys.folder
+    make_keys(keys, services, datetime.now(UTC))
+    databases = await prepare_databases(
+        servers.admin_dsn, services, folder / "passwords.json", durable=False
+    )
+    await declare_topology(servers.nats_url, keys, services)
+    return Stack(servers, databases, folder)
 
 
 async def until(
