@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+import nats.errors
 from nats.aio.msg import Msg
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.bus import Bus, Message, acknowledge, backoff_seconds, message_from
 from shared.contracts.base import Event
 from shared.database import Database, Db, is_transient
-from shared.dead_letters import Parked, next_replay, park
+from shared.dead_letters import Parked, next_replay, park, park_again
 from shared.failpoints import failpoint
 from shared.health import messages_total
 from shared.logs import begin_trace
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 # A message that fails this often for an unknown reason is parked.
 MAX_DELIVERIES = 10
 LONGEST_DELAY_SECONDS = 300.0
+FAILED = "handler_failed"
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 E = TypeVar("E", bound=Event)
@@ -128,8 +130,15 @@ class Consumer:
                     extra={"fields": {"consumer": self.name, "error": repr(error)[:200]}},
                 )
             await asyncio.sleep(backoff_seconds(attempt, longest=5.0))
+            await self._hold(raws)
+
+    async def _hold(self, raws: Sequence[Msg]) -> None:
+        """Say that the messages are being worked on; with the bus away too, they come again."""
+        try:
             for raw in raws:
                 await raw.in_progress()
+        except nats.errors.Error as error:
+            logger.warning("bus away", extra={"fields": {"error": repr(error)[:200]}})
 
     async def _handle(self, messages: Sequence[Message]) -> None:
         async with self._database.transaction() as db:
@@ -151,18 +160,13 @@ class Consumer:
             extra={"fields": {"consumer": self.name, "delivered": message.delivered}},
         )
         parts = self._split(message) if self._split else [message]
-        bad = parts if len(parts) == 1 else [p for p in parts if not await self._succeeds(p)]
+        bad = parts if len(parts) == 1 else [p for p in parts if not await self._succeeds(p, raw)]
         if bad and message.delivered < self._max_deliveries:
             await raw.nak(delay=min(2.0**message.delivered, LONGEST_DELAY_SECONDS))
             messages_total.labels(self.name, "put_off").inc()
             return
         letters = [
-            Parked(
-                subject=part.subject,
-                body=part.body,
-                reason="handler_failed",
-                detail=f"{type(error).__name__}: {error}"[:500],
-            )
+            Parked(subject=part.subject, body=part.body, reason=FAILED, detail=_told(error))
             for part in bad
         ]
         async with self._database.transaction() as db:
@@ -170,9 +174,9 @@ class Consumer:
         await acknowledge(self._bus.connection, [raw])
         messages_total.labels(self.name, "parked").inc(len(letters))
 
-    async def _succeeds(self, part: Message) -> bool:
+    async def _succeeds(self, part: Message, raw: Msg) -> bool:
         try:
-            await self._handle([part])
+            await self._handle_patiently([part], [raw])
         except Exception:
             logger.exception("part of a message failed", extra={"fields": {"name": self.name}})
             return False
@@ -190,13 +194,11 @@ class Consumer:
         except Exception as error:
             if letter is None or is_transient(error):
                 raise
-            again = Parked(
-                subject=letter.subject,
-                body=letter.body,
-                reason="handler_failed",
-                detail=f"{type(error).__name__}: {error}"[:500],
-            )
             async with self._database.transaction() as db:
-                await park(db, self.name, [again])
+                await park_again(db, letter.letter_id, FAILED, _told(error))
         self._relay.wake()
         return True
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]

@@ -1,6 +1,7 @@
 """Dead letters: what cannot be processed is kept with its reason, seen, replayed or discarded."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,10 @@ SHOWN_BYTES = 64 * 1024
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
-    """A message, or a part of one that could stand alone, that is set aside with its reason."""
+    """A message, or a part of one that could stand alone, that is set aside with its reason.
+
+    `content` is what makes two letters of one subject the same letter; without it, the body does.
+    """
 
     subject: str
     body: bytes
@@ -33,28 +37,36 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     organization_id: str | None = None
     event_id: str | None = None
+    content: bytes | None = None
 
 
 async def park(db: Db, consumer: str, letters: Sequence[Parked]) -> None:
     """Keep letters; the same content parked again is counted, not kept twice."""
-    unique = {_content_hash(letter): letter for letter in letters}
-    if not unique:
-        return
+    hashes = [_content_hash(letter) for letter in letters]
+    occurrences = Counter(hashes)
     rows = [
         {
             "consumer": consumer,
             "content_hash": content_hash,
-            **msgspec.structs.asdict(letter),
+            "subject": letter.subject,
+            "body": letter.body,
+            "reason": letter.reason,
+            "detail": letter.detail.replace("\0", "�"),  # PostgreSQL keeps no NUL in a text
+            "organization_id": letter.organization_id,
+            "event_id": letter.event_id,
+            "occurrences": occurrences[content_hash],
             "first_seen_at": db.now,
             "last_seen_at": db.now,
         }
-        for content_hash, letter in sorted(unique.items())
+        for content_hash, letter in sorted(dict(zip(hashes, letters, strict=True)).items())
     ]
+    if not rows:
+        return
     added = insert(dead_letters)
     again = added.on_conflict_do_update(
         constraint="dead_letters_content",
         set_={
-            "occurrences": dead_letters.c.occurrences + 1,
+            "occurrences": dead_letters.c.occurrences + added.excluded.occurrences,
             "last_seen_at": added.excluded.last_seen_at,
             "reason": added.excluded.reason,
             "detail": added.excluded.detail,
@@ -68,7 +80,8 @@ async def park(db: Db, consumer: str, letters: Sequence[Parked]) -> None:
 
 
 def _content_hash(letter: Parked) -> bytes:
-    return hashlib.sha256(letter.subject.encode() + b"\0" + letter.body).digest()
+    content = letter.body if letter.content is None else letter.content
+    return hashlib.sha256(letter.subject.encode() + b"\0" + content).digest()
 
 
 def _shown(row: Row[Any], *, with_body: bool) -> DeadLetter:
@@ -145,6 +158,21 @@ async def next_replay(db: Db, consumer: str) -> Row[Any] | None:
             .values(state="replayed", last_seen_at=db.now)
         )
     return row
+
+
+async def park_again(db: Db, letter_id: int, reason: str, detail: str) -> None:
+    """A letter whose replay failed waits for an operator again."""
+    await db.execute(
+        update(dead_letters)
+        .where(dead_letters.c.letter_id == letter_id)
+        .values(
+            state="parked",
+            reason=reason,
+            detail=detail.replace("\0", "�"),
+            occurrences=dead_letters.c.occurrences + 1,
+            last_seen_at=db.now,
+        )
+    )
 
 
 async def count_parked(db: Db) -> int:
