@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from services.cost_metering.handlers import costs, prices
+from services.cost_metering.handlers.envelopes import split_envelope
 from services.cost_metering.handlers.repricing import Repricing
-from services.cost_metering.handlers.usage import Meter, split_envelope
+from services.cost_metering.handlers.usage import Meter
 from services.cost_metering.tables import metadata
 from shared.contracts import cost_metering as contracts
 from shared.service import Service

@@ -1,6 +1,7 @@
-"""A customer of a running meter."""
+"""Customers of a running meter."""
 
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 from nats.js import JetStreamContext
@@ -20,10 +21,24 @@ async def jetstream(stack: Stack) -> AsyncIterator[JetStreamContext]:
 
 
 @pytest.fixture
-async def customer(
-    stack: Stack, meter: Runtime, bus: Bus, organization: str, jetstream: JetStreamContext
-) -> AsyncIterator[Customer]:
-    """An organization of its own, whose agents reach the meter."""
-    found = Customer(stack, bus, organization, jetstream)
+async def customers(
+    stack: Stack, meter: Runtime, bus: Bus, jetstream: JetStreamContext
+) -> AsyncIterator[list[Customer]]:
+    """Organizations of their own, whose agents reach the meter."""
+    names = [f"org-{uuid4().hex[:12]}" for _ in range(6)]
+    found = [Customer(stack, bus, name, jetstream) for name in names]
     yield found
-    await found.close()
+    for each in found:
+        await each.close()
+
+
+@pytest.fixture
+def customer(customers: list[Customer]) -> Customer:
+    """One of them."""
+    return customers[0]
+
+
+@pytest.fixture
+def other_customer(customers: list[Customer]) -> Customer:
+    """Another one."""
+    return customers[1]

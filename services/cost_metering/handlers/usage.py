@@ -3,27 +3,16 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
-
-from services.cost_metering.pricebook import (
-    LIST_PRICES,
-    PriceBook,
-    Priced,
-    RateCard,
-    price_call,
-)
-from services.cost_metering.rules import Call, decode_call, decode_envelope
-from services.cost_metering.rules import Parked as Unreadable
+from services.cost_metering.handlers.envelopes import Batch, Source, alone, read_messages
+from services.cost_metering.pricebook import LIST_PRICES, PriceBook, RateCard
 from services.cost_metering.store import corrections, prices, producers, recording, rollups
 from services.cost_metering.store.producers import Received
 from services.cost_metering.store.records import NewRecord, differing_field, says_the_same
 from services.cost_metering.store.rollups import Delta
 from shared.bus import Message
-from shared.clock import new_ids
 from shared.consumers import Handled
-from shared.contracts.usage import ENVELOPE_VERSION, UsageEnvelope
 from shared.database import Db
 from shared.dead_letters import Parked
 from shared.failpoints import failpoint
@@ -32,24 +21,12 @@ from shared.failpoints import failpoint
 LOOK_FIRST_BATCHES = 8
 
 
-class Source(NamedTuple):
-    """Where an event came from: its envelope's subject, and its place in a sequence."""
+class Repeated(NamedTuple):
+    """An event that contradicts the first one under its id in the same batch."""
 
-    subject: str
-    producer: str
-    sequence: int
-    raw: bytes
-
-
-class Batch(msgspec.Struct):
-    """What many messages hold."""
-
-    records: list[tuple[NewRecord, Source]] = msgspec.field(default_factory=list)
-    cards: dict[int, RateCard] = msgspec.field(default_factory=dict)
-    parked: list[Parked] = msgspec.field(default_factory=list)
-    received: dict[tuple[str, str, str], list[tuple[int, int]]] = msgspec.field(
-        default_factory=dict
-    )
+    record: NewRecord
+    source: Source
+    first: NewRecord
 
 
 class Meter:
@@ -83,7 +60,7 @@ class Meter:
         edition, book = await self.book(db)
         batch = read_messages(messages, book, db.now)
         batch.records.sort(key=lambda each: each[0].key)
-        unique, conflicts = drop_repeated(batch.records)
+        unique, repeated = drop_repeated(batch.records)
         refused = await corrections.claim(db, [r for r in unique if r.corrects])
         if refused:
             keys = {each.record.key for each in refused}
@@ -98,114 +75,26 @@ class Meter:
         await recording.add_unpriced(db, unpriced, edition)
         await producers.mark_received(db, _received(batch))
         await corrections.release(db, [record for record, _ in added.conflicts])
-        if refused or added.conflicts:
-            # The first of several events with one id is the one that was tried.
-            sources = {record.key: source for record, source in reversed(batch.records)}
-            conflicts += [_refused(sources[each.record.key], each) for each in refused]
-            conflicts += [
-                _conflict(sources[each.key], each, field) for each, field in added.conflicts
-            ]
-        return Handled(parked=[*batch.parked, *conflicts])
-
-
-def read_messages(messages: Sequence[Message], book: PriceBook, now: datetime) -> Batch:
-    """Read and price all events of many envelopes; what is wrong is set aside, alone."""
-    batch = Batch()
-    for message in messages:
-        _, _, organization_id, agent_id = message.subject.split(".")
-        envelope = decode_envelope(message.body)
-        if isinstance(envelope, Unreadable):
-            batch.parked.append(_letter(message.subject, message.body, envelope, organization_id))
-            continue
-        _read_envelope(batch, envelope, message.subject, organization_id, agent_id, book, now)
-    return batch
-
-
-def _read_envelope(
-    batch: Batch,
-    envelope: UsageEnvelope,
-    subject: str,
-    organization_id: str,
-    agent_id: str,
-    book: PriceBook,
-    now: datetime,
-) -> None:
-    ids = new_ids(len(envelope.events))
-    for sequence, raw in enumerate(envelope.events, envelope.first_seq):
-        source = Source(subject, envelope.producer, sequence, bytes(raw))
-        call = decode_call(source.raw, organization_id, agent_id, now)
-        if isinstance(call, Unreadable):
-            batch.parked.append(_letter(subject, _alone(source), call, organization_id))
-            continue
-        priced = price_call(book, call)
-        if priced.rate_card is not None:
-            batch.cards[priced.rate_card.id] = priced.rate_card
-        record = new_record(call, priced, ids[sequence - envelope.first_seq], now)
-        batch.records.append((record, source))
-    if envelope.events:
-        ends = envelope.first_seq + len(envelope.events)
-        batch.received.setdefault((organization_id, agent_id, envelope.producer), []).append(
-            (envelope.first_seq, ends)
-        )
-
-
-def new_record(call: Call, priced: Priced, record_id: str, now: datetime) -> NewRecord:
-    """The row that a priced call becomes."""
-    event = call.event
-    card, tokens = priced.rate_card, call.usage.tokens
-    return NewRecord(
-        call.organization_id,
-        event.event_id,
-        record_id,
-        event.task_id,
-        call.agent_id,
-        event.sandbox_id,
-        event.workflow_id,
-        event.ticket_id,
-        event.provider,
-        event.model,
-        event.request_model,
-        event.provider_request_id,
-        event.provider_request_id is not None and event.corrects is None,
-        event.attempt,
-        call.occurred_at,
-        now,
-        tokens.input_uncached,
-        tokens.cache_read,
-        tokens.cache_write_5m,
-        tokens.cache_write_1h,
-        tokens.output_text,
-        tokens.output_reasoning,
-        call.context,
-        priced.status,
-        priced.suspect_reason,
-        card.id if card is not None else None,
-        priced.prompt_picousd,
-        priced.completion_picousd,
-        event.credential_source == "platform",
-        event.usage_source,
-        event.outcome,
-        event.cost_reported,
-        event.corrects,
-    )
+        if refused or repeated or added.conflicts:
+            batch.parked += _contradictions(batch, refused, repeated, added.conflicts)
+        return Handled(parked=batch.parked)
 
 
 def drop_repeated(
     sorted_records: Sequence[tuple[NewRecord, Source]],
-) -> tuple[list[NewRecord], list[Parked]]:
-    """Of neighbours with one key the first stays; one that contradicts it is parked."""
+) -> tuple[list[NewRecord], list[Repeated]]:
+    """Of neighbours with one key the first stays; those that contradict it are told."""
     if not sorted_records:
         return [], []
     unique = [sorted_records[0][0]]
-    conflicts: list[Parked] = []
+    repeated: list[Repeated] = []
     for (_, _), (record, source) in pairwise(sorted_records):
         first = unique[-1]
         if record.key != first.key:
             unique.append(record)
         elif not says_the_same(record, first):
-            field = differing_field(record, first)
-            conflicts.append(_conflict(source, record, field))
-    return unique, conflicts
+            repeated.append(Repeated(record, source, first))
+    return unique, repeated
 
 
 def sum_records(added: Iterable[NewRecord]) -> list[Delta]:
@@ -230,62 +119,42 @@ def sum_records(added: Iterable[NewRecord]) -> list[Delta]:
     return [Delta(*key, *total) for key, total in sorted(sums.items())]
 
 
-def split_envelope(message: Message) -> Sequence[Message]:
-    """An envelope as envelopes of one event each, so that a bad event can be parked alone."""
-    envelope = decode_envelope(message.body)
-    if isinstance(envelope, Unreadable) or len(envelope.events) < 2:
-        return [message]
-    return [
-        msgspec.structs.replace(
-            message,
-            body=_alone(Source(message.subject, envelope.producer, sequence, bytes(raw))),
-        )
-        for sequence, raw in enumerate(envelope.events, envelope.first_seq)
-    ]
-
-
-def _alone(source: Source) -> bytes:
-    return msgspec.json.encode(
-        UsageEnvelope(
-            v=ENVELOPE_VERSION,
-            producer=source.producer,
-            first_seq=source.sequence,
-            events=[msgspec.Raw(source.raw)],
-        )
-    )
-
-
 def _received(batch: Batch) -> list[Received]:
     return [Received(*key, ranges) for key, ranges in sorted(batch.received.items())]
 
 
-def _letter(subject: str, body: bytes, why: Unreadable, organization_id: str) -> Parked:
-    return Parked(
-        subject=subject,
-        body=body,
-        reason=why.reason,
-        detail=why.detail,
-        organization_id=organization_id,
-    )
+def _contradictions(
+    batch: Batch,
+    refused: Sequence[corrections.Refused],
+    repeated: Sequence[Repeated],
+    conflicts: Sequence[tuple[NewRecord, Any]],
+) -> list[Parked]:
+    """Letters of events that can be read but contradict what stands."""
+    # The first of several events with one id is the one that was tried.
+    sources = {record.key: source for record, source in reversed(batch.records)}
+    letters = [
+        _contradiction(sources[record.key], record, reason, detail)
+        for record, reason, detail in refused
+    ]
+    stored = {record.key: row for record, row in conflicts}
+    tried = [(record, sources[record.key], row) for record, row in conflicts]
+    # What contradicts the first of a batch may still be what stands: then it is no contradiction.
+    told = [(record, source, stored.get(record.key, first)) for record, source, first in repeated]
+    for record, source, standing in (*tried, *told):
+        field = differing_field(record, standing)
+        if field is not None:
+            detail = f"Event {record.event_id} is recorded with another `{field}`."
+            letters.append(_contradiction(source, record, "event_conflict", detail))
+    return letters
 
 
-def _conflict(source: Source, record: NewRecord, field: str) -> Parked:
+def _contradiction(source: Source, record: NewRecord, reason: str, detail: str) -> Parked:
     return Parked(
         subject=source.subject,
-        body=_alone(source),
-        reason="event_conflict",
-        detail=f"Event {record.event_id} is recorded with another `{field}`; the first one counts.",
+        body=alone(source),
+        reason=reason,
+        detail=detail,
         organization_id=record.organization_id,
         event_id=record.event_id,
-    )
-
-
-def _refused(source: Source, refused: corrections.Refused) -> Parked:
-    return Parked(
-        subject=source.subject,
-        body=_alone(source),
-        reason=refused.reason,
-        detail=refused.detail,
-        organization_id=refused.record.organization_id,
-        event_id=refused.record.event_id,
+        content=source.raw.strip(),
     )

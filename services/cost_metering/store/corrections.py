@@ -141,11 +141,18 @@ async def set_applied(db: Db, applied: Sequence[Due]) -> None:
     )
 
 
+_PUT_OFF = """
+UPDATE cost_corrections
+SET look_at = $3::timestamptz
+    + greatest($4::interval, least($5::interval, $3::timestamptz - noted_at))
+WHERE organization_id = $1 AND corrected_event_id = $2
+"""
+
+
 async def put_off(db: Db, waiting: Sequence[Due]) -> None:
     """Their originals have not come: look again after as long as they have waited."""
     await db.driver.executemany(
-        "UPDATE cost_corrections SET look_at = $3 + greatest($4, least($5, $3 - noted_at))"
-        " WHERE organization_id = $1 AND corrected_event_id = $2",
+        _PUT_OFF,
         [
             (each.organization_id, each.corrected_event_id, db.now, SHORTEST_WAIT, LONGEST_WAIT)
             for each in waiting

@@ -14,7 +14,6 @@ from services.cost_metering.store.records import (
     COLUMNS,
     SAID,
     NewRecord,
-    differing_field,
     says_the_same,
 )
 from services.cost_metering.store.request_ids import settle_request_ids
@@ -25,13 +24,13 @@ TRIES = 5
 
 
 class Added(msgspec.Struct, frozen=True):
-    """What became of a batch: rows added, and rows that contradict what stands under their id.
+    """What became of a batch: rows added, and rows that contradict the one under their id.
 
     `collided`: something of it had come before, so the next batches may bring more of that.
     """
 
     records: Sequence[NewRecord]
-    conflicts: Sequence[tuple[NewRecord, str]] = ()
+    conflicts: Sequence[tuple[NewRecord, asyncpg.Record]] = ()
     collided: bool = False
 
 
@@ -77,7 +76,7 @@ async def _tell_apart(db: Db, records: Sequence[NewRecord]) -> Added:
     }
     fresh = [record for record in records if record.key not in existing]
     conflicts = [
-        (record, differing_field(record, existing[record.key]))
+        (record, existing[record.key])
         for record in records
         if record.key in existing and not says_the_same(record, existing[record.key])
     ]

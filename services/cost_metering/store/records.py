@@ -93,12 +93,12 @@ SAID = (
 
 def says_the_same(record: NewRecord, other: Any) -> bool:
     """Whether two reports under one event id are the same report."""
-    return all(getattr(record, name) == _value(other, name) for name in SAID)
+    return differing_field(record, other) is None
 
 
-def differing_field(record: NewRecord, stored: Any) -> str:
-    """The first field in which two events under one id contradict each other."""
-    return next(name for name in SAID if getattr(record, name) != _value(stored, name))
+def differing_field(record: NewRecord, other: Any) -> str | None:
+    """The first field in which two reports under one event id contradict each other."""
+    return next((name for name in SAID if getattr(record, name) != _value(other, name)), None)
 
 
 def _value(row: Any, name: str) -> Any:
