@@ -1,0 +1,268 @@
+"""compose.yaml and the Dockerfile, without a Docker engine: everything they declare works."""
+
+import asyncio
+import re
+import shlex
+import signal
+import stat
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+
+from deploy.embedded.postgres import DURABILITY, SETTINGS
+from deploy.services import GATEWAY, OWNERS
+from deploy.setup import CONTAINER_STORE
+from services.gateway.settings import GatewaySettings
+from shared.settings import ServiceSettings, Settings
+from tests.deploy.compose import ROOT, Imitation, read_compose
+from tests.servers import NATS_IMAGE, POSTGRES_IMAGE, start_postgres
+
+COMPOSE = read_compose()
+OURS = [name for name, service in COMPOSE.services.items() if service.build]
+PROCESSES = (*OWNERS, GATEWAY)
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text().replace("\\\n", " ")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "services: {x: {image: a, command: [a], user: a, restart: sometimes}}",
+        "services: {x: {image: a, comand: [a]}}",
+        "volumes: [keys]",
+        "service: {}",
+    ],
+)
+def test_the_check_of_the_file_finds_what_compose_would_refuse(wrong: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        read_compose(f"name: billing\nservices: {{}}\nnetworks: {{}}\nvolumes: {{}}\n{wrong}\n")
+
+
+def test_every_process_of_make_run_is_a_service_of_its_own() -> None:
+    assert set(PROCESSES) < set(COMPOSE.services)
+    for name in PROCESSES:
+        assert COMPOSE.services[name].command == ["python", "-m", f"services.{name}"]
+
+
+def test_what_services_refer_to_is_declared() -> None:
+    used_volumes = set()
+    for service in COMPOSE.services.values():
+        assert set(service.networks) <= set(COMPOSE.networks)
+        assert set(service.depends_on) <= set(COMPOSE.services)
+        used_volumes |= {volume.split(":")[0] for volume in service.volumes}
+        for name, dependency in service.depends_on.items():
+            waited_for = COMPOSE.services[name]
+            if dependency.condition == "service_healthy":
+                assert waited_for.healthcheck is not None
+            else:
+                assert waited_for.restart == "no"
+    assert used_volumes == set(COMPOSE.volumes)
+
+
+@pytest.mark.parametrize("name", COMPOSE.services)
+def test_every_container_may_do_as_little_as_it_can(name: str) -> None:
+    service = COMPOSE.services[name]
+    assert service.read_only
+    assert service.tmpfs
+    assert service.cap_drop == ["ALL"]
+    assert service.security_opt == ["no-new-privileges:true"]
+    assert service.user == ("postgres" if name == "postgres" else "10001:10001")
+    assert service.restart in {"no", "unless-stopped"}
+    for variable, value in service.environment.items():
+        if re.search("PASSWORD|SECRET|SEED|KEY", variable):
+            assert re.match(r"/run/billing/|\$\{[A-Z_]+:-\}\Z", value)
+
+
+def test_no_container_sees_the_secrets_of_another() -> None:
+    for name in ("postgres", "nats", *PROCESSES):
+        secrets = [v for v in COMPOSE.services[name].volumes if "/run/billing" in v]
+        assert secrets == [f"for_{name}:/run/billing:ro"]
+    assert "data" not in COMPOSE.services[GATEWAY].networks
+    assert COMPOSE.networks["data"].internal
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_every_variable_is_a_setting_that_the_process_knows(name: str) -> None:
+    kind: type[Settings] = GatewaySettings if name == GATEWAY else ServiceSettings
+    known = {field.name.upper() for field in msgspec.structs.fields(kind)}
+    declared = COMPOSE.services[name].environment
+    assert {variable.removesuffix("_FILE") for variable in declared} <= known
+
+
+def test_servers_are_set_up_as_the_embedded_ones() -> None:
+    postgres, nats = COMPOSE.services["postgres"], COMPOSE.services["nats"]
+    assert postgres.image == POSTGRES_IMAGE
+    assert nats.image.startswith(NATS_IMAGE)
+    wanted = dict.fromkeys(DURABILITY, "on") | SETTINGS
+    assert set(postgres.command[1:]) == {f"-c{name}={value}" for name, value in wanted.items()}
+    assert f"nats:{CONTAINER_STORE}" in nats.volumes
+
+
+def test_the_dockerfile_copies_what_is_there_and_nothing_else() -> None:
+    sources = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for source in shlex.split(line)[:-1]
+    ]
+    assert {Path(source).parts[0] for source in sources} == {
+        "pyproject.toml",
+        "constraints.txt",
+        "deploy",
+        "services",
+        "shared",
+    }
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert ignored[1] == "*"
+    for source in sources:
+        assert (ROOT / source).exists()
+        assert f"!{Path(source).parts[0]}" in ignored
+
+
+def test_the_image_runs_as_a_user_of_its_own_and_holds_no_secret() -> None:
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+    command = re.search(r"^CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
+    assert command is not None
+    assert msgspec.json.decode(command[1]) == COMPOSE.services[GATEWAY].command
+    assert not re.search(r"^(ENV|ARG).*(SECRET|PASSWORD|KEY)", DOCKERFILE, re.MULTILINE)
+
+
+def test_a_new_volume_gets_its_owner_from_the_image() -> None:
+    made = re.search(
+        r"install --directory --owner=10001 --group=10001 --mode=0700 (.+)$",
+        DOCKERFILE,
+        re.MULTILINE,
+    )
+    assert made is not None
+    targets = {volume.split(":")[1] for name in OURS for volume in COMPOSE.services[name].volumes}
+    assert targets <= set(made[1].split())
+
+
+@pytest.fixture(scope="module")
+def imitation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imitation]:
+    """`docker compose up`, as far as the servers: keys, PostgreSQL, NATS, setup."""
+    imitation = Imitation(tmp_path_factory.mktemp("containers"))
+    keys = imitation.run("keys")
+    assert keys.returncode == 0, keys.stderr
+    postgres = start_postgres(imitation.folder / "postgres", durable=True)
+    imitation.adopt_port("postgres", 5432, postgres.port)
+    try:
+        password = Path(imitation.environment("postgres")["POSTGRES_PASSWORD_FILE"])
+        asyncio.run(set_password(postgres.dsn, password.read_text()))
+        move_bus(imitation)
+        with imitation.started("nats", "nats-server"):
+            wait_until_bus_is_healthy(imitation)
+            setup = imitation.run("setup")
+            assert setup.returncode == 0, setup.stderr
+            yield imitation
+    finally:
+        postgres.stop()
+
+
+async def set_password(dsn: str, password: str) -> None:
+    """What the image of PostgreSQL does with the file that it is given."""
+    admin = await asyncpg.connect(dsn)
+    await admin.execute(f"ALTER ROLE postgres PASSWORD '{password}'")
+    await admin.close()
+
+
+def move_bus(imitation: Imitation) -> None:
+    """The configuration that was handed out, on ports and in folders of this machine."""
+    path = imitation.volume("for_nats") / "nats.conf"
+    text = path.read_text().replace(str(CONTAINER_STORE), str(imitation.volume("nats")))
+    for inside in (4222, 8222):
+        text = text.replace(f"0.0.0.0:{inside}", f"127.0.0.1:{imitation.port('nats', inside)}")
+    path.write_text(text)
+
+
+def wait_until_bus_is_healthy(imitation: Imitation) -> None:
+    """Its health check is wget's, which is in its image and perhaps not here."""
+    *wget, address = imitation.health_words("nats")
+    assert wget == ["wget", "-q", "-O", "/dev/null"]
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(imitation.here("nats", address), timeout=3) as answer:
+                assert answer.status == 200
+            return
+        except OSError:
+            assert time.monotonic() < deadline
+
+
+def test_the_health_check_of_postgres_works(imitation: Imitation) -> None:
+    port = {"PGPORT": str(imitation.port("postgres", 5432))}
+    words = imitation.health_words("postgres")
+    assert imitation.run("postgres", *words, extra=port).returncode == 0
+    assert imitation.run("postgres", *words, extra={"PGPORT": "1"}).returncode != 0
+
+
+def test_what_is_handed_out_is_private_and_complete(imitation: Imitation) -> None:
+    handed = imitation.folder / "handed"
+    files = {str(path.relative_to(handed)): path for path in handed.rglob("*") if path.is_file()}
+    assert set(files) == {
+        "postgres/password",
+        "nats/nats.conf",
+        *(f"{name}/bus.creds" for name in PROCESSES),
+        *(f"{name}/database_url" for name in OWNERS),
+        "gateway/auth_secret",
+        "gateway/agents_signing.seed",
+        "gateway/agents.account",
+    }
+    # PostgreSQL's container reads its file as another user; its volume is mounted nowhere else.
+    readable = files.pop("postgres/password")
+    assert stat.S_IMODE(readable.stat().st_mode) == 0o444
+    for path in files.values():
+        if path.name != "nats.conf":  # This one was moved by us.
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_setup_may_be_repeated(imitation: Imitation) -> None:
+    secret = imitation.volume("for_gateway") / "auth_secret"
+    before = secret.read_text()
+    for service in ("keys", "setup"):
+        again = imitation.run(service)
+        assert again.returncode == 0, again.stderr
+    assert secret.read_text() == before
+
+
+def test_every_process_gets_healthy_works_together_and_stops(imitation: Imitation) -> None:
+    with ExitStack() as running:
+        processes = {name: running.enter_context(imitation.started(name)) for name in PROCESSES}
+        for name in PROCESSES:
+            imitation.wait_until_healthy(name)
+        minted = imitation.run(
+            GATEWAY, "python", "-m", "services.gateway.tokens", "--organization", "acme"
+        )
+        assert minted.returncode == 0, minted.stderr
+        answer = httpx.get(
+            f"http://127.0.0.1:{imitation.port(GATEWAY, 8000)}"
+            "/api/billing/account/acme/costs/summary",
+            headers={"Authorization": f"Bearer {minted.stdout.strip()}"},
+        )
+        assert answer.status_code == 200
+        for process in processes.values():
+            process.send_signal(signal.SIGTERM)
+        # Python says a signal's end with a minus, a container with 143: both are clean.
+        assert {process.wait(30) for process in processes.values()} <= {0, -signal.SIGTERM}
+
+
+def test_a_health_check_fails_while_its_process_is_not_there(imitation: Imitation) -> None:
+    for name in PROCESSES:
+        assert imitation.run(name, *imitation.health_words(name)).returncode != 0
+
+
+def test_the_doctor_finds_nothing_unsafe_in_it(imitation: Imitation) -> None:
+    doctor = ("python", "-m", "deploy.doctor", "--only")
+    settings = imitation.run(GATEWAY, *doctor, "settings")
+    monitor = {"NATS_MONITOR_URL": f"http://127.0.0.1:{imitation.port('nats', 8222)}"}
+    servers = imitation.run(
+        "setup", *doctor, "postgres", "--only", "bus", "--only", "streams", extra=monitor
+    )
+    for found in (settings, servers):
+        assert found.stdout == "Nothing unsafe was found.\n", found.stderr
+        assert found.returncode == 0
