@@ -197,9 +197,10 @@ def _judge(
 ) -> int:
     """Say whether bus, records, roll-ups, announcements and API agree to the pico-dollar."""
     table = Table(title="Who counted what of this replay, and what it came to so far")
-    table.add_column("organization")
-    for name in ("calls", "bus", "records", "roll-ups", "announced", "API", "USD by all four"):
+    table.add_column("organization", no_wrap=True)
+    for name in ("calls", "bus", "records", "roll-ups", "told", "API"):
         table.add_column(name, justify="right")
+    table.add_column("USD by all", justify="right", no_wrap=True)
     agree = True
     for name in ORGANIZATIONS:
         counts = [expected[name], acknowledged[name], *_grown(before[name], after[name])]
