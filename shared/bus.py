@@ -1,9 +1,8 @@
 """The bus: a connection that never gives up, requests with one answerer, pulled messages."""
 
-import asyncio
 import logging
 import random
-from collections import deque
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Self, TypeVar
@@ -25,7 +24,6 @@ from shared.contracts.base import (
 )
 from shared.logs import traceparent
 from shared.settings import Settings
-from shared.topology import Durable
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +32,14 @@ R = TypeVar("R", bound=Reply)
 REFUSAL_HEADER = "Billing-Refusal"
 PRINCIPAL_HEADER = "Billing-Principal"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+TIMEOUT_HEADER = "Billing-Timeout"
 TRACE_HEADER = "traceparent"
 MESSAGE_ID_HEADER = "Nats-Msg-Id"
 
-# A pull asks for this long; the server then says that it is over.
-PULL_SECONDS = 5.0
-# Silence for this long after a pull's end means that a restarted server forgot it.
-FORGOTTEN_SECONDS = 3.0
+# The same trouble is logged no more often than this.
+TELL_AGAIN_SECONDS = 10.0
+# The longest that any caller waits for an answer.
+ANSWER_SECONDS = 60.0
 
 
 class NoAnswerer(Exception):
@@ -73,8 +72,15 @@ class Bus:
         async def found() -> None:
             logger.info("bus connection is back")
 
+        told: dict[str, float] = {}
+
         async def failed(error: Exception) -> None:
-            logger.warning("bus error", extra={"fields": {"error": repr(error)}})
+            text, now = repr(error)[:200], time.monotonic()
+            if now - told.get(text, -TELL_AGAIN_SECONDS) < TELL_AGAIN_SECONDS:
+                return  # it is tried four times a second
+            told.clear()
+            told[text] = now
+            logger.warning("bus error", extra={"fields": {"error": text}})
 
         options: dict[str, Any] = connection_options(settings, name)
         await connection.connect(
@@ -95,34 +101,45 @@ class Bus:
 
         Raises NoAnswerer, AnswerTimedOut or AnswerFailed; a business "no" is a Refusal, returned.
         """
-        headers = {TRACE_HEADER: traceparent()}
+        kind, subject = type(request), request_subject(type(request), owner)
+        answerer = owner or owner_of(kind)
+        headers = {TRACE_HEADER: traceparent(), TIMEOUT_HEADER: str(timeout_seconds)}
         if principal:
             headers[PRINCIPAL_HEADER] = principal
         if idempotency_key:
             headers[IDEMPOTENCY_HEADER] = idempotency_key
-        kind = type(request)
-        subject = request_subject(kind, owner)
+        if not self.connection.is_connected:
+            # Not into the buffer, whence it would be sent after the caller has gone.
+            raise NoAnswerer("the bus is away")
         try:
             message = await self.connection.request(
                 subject, msgspec.json.encode(request), timeout=timeout_seconds, headers=headers
             )
         except NoRespondersError:
-            raise NoAnswerer(f"{owner or owner_of(kind)} is not answering") from None
+            raise NoAnswerer(f"{answerer} is not answering") from None
         except (TimeoutError, nats.errors.Error) as error:
             raise AnswerTimedOut(f"{subject} did not answer in {timeout_seconds} s") from error
-        verdict = (message.headers or {}).get(REFUSAL_HEADER)
-        if verdict == "unavailable":
-            raise NoAnswerer(f"{owner or owner_of(kind)} cannot reach its database")
-        if verdict == "error":
-            raise AnswerFailed(f"{subject} failed")
-        wanted: type[Any] = Refusal if verdict else reply_type_of(kind)
-        answer: R | Refusal = msgspec.json.decode(message.data, type=wanted)
+        answer: R | Refusal = _read_answer(message, reply_type_of(kind), answerer)
         return answer
 
     async def close(self) -> None:
         """Finish what is under way, then disconnect."""
-        if not self.connection.is_closed:
+        if self.connection.is_connected:
             await self.connection.drain()
+        elif not self.connection.is_closed:
+            await self.connection.close()
+
+
+def _read_answer(message: Msg, wanted: type[Any], answerer: str) -> Any:
+    verdict = (message.headers or {}).get(REFUSAL_HEADER)
+    if verdict == "unavailable":
+        raise NoAnswerer(f"{answerer} cannot take it now")
+    if verdict == "error":
+        raise AnswerFailed(f"{answerer} met an error of its own")
+    try:
+        return msgspec.json.decode(message.data, type=Refusal if verdict else wanted)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise AnswerFailed(f"{answerer} answered what its contract does not say") from error
 
 
 def connection_options(settings: Settings, name: str) -> dict[str, Any]:
@@ -163,92 +180,6 @@ def message_from(raw: Msg) -> Message:
         traceparent=headers.get(TRACE_HEADER),
         delivered=raw.metadata.num_delivered or 1,
     )
-
-
-class Puller:
-    """Takes messages of a durable as fast as they come, with public calls of nats-py only.
-
-    At most `max_messages` are asked for ahead. A restarted server forgets pulls, so silence
-    makes it ask again.
-    """
-
-    def __init__(self, bus: Bus, durable: Durable, max_messages: int, max_bytes: int) -> None:
-        self._connection = bus.connection
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}"
-        self._max_messages = max_messages
-        self._max_bytes = max_bytes
-        self._buffer: deque[Msg] = deque()
-        self._arrived = asyncio.Event()
-        self._asked = 0
-        self._heard_at = 0.0
-        self._inbox = ""
-        self._subscription: Subscription | None = None
-
-    async def start(self) -> None:
-        """Open the private inbox that the server delivers to."""
-        self._inbox = self._connection.new_inbox()
-        self._subscription = await self._connection.subscribe(
-            self._inbox, cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
-
-    async def _receive(self, message: Msg) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
-        if message.headers and "Status" in message.headers:
-            self._asked = 0  # this pull is over: nothing there, its time is up, or refused
-            if message.headers["Status"] not in {"404", "408", "409"}:
-                logger.warning("pull refused", extra={"fields": {"headers": message.headers}})
-        else:
-            self._asked -= 1
-            self._buffer.append(message)
-        self._arrived.set()
-
-    async def _ask(self) -> None:
-        """Keep one pull open, sized to what the buffer may still hold."""
-        room = self._max_messages - len(self._buffer)
-        now = asyncio.get_running_loop().time()
-        forgotten = now - self._heard_at > PULL_SECONDS + FORGOTTEN_SECONDS
-        if room < self._max_messages // 2 or (self._asked > room // 2 and not forgotten):
-            return
-        request = {
-            "batch": room,
-            "max_bytes": self._max_bytes * 2,
-            "expires": int(PULL_SECONDS * 1e9),
-        }
-        self._asked, self._heard_at = room, now
-        await self._connection.publish(
-            self._subject, msgspec.json.encode(request), reply=self._inbox
-        )
-
-    async def next_batch(self, wait_seconds: float) -> list[Msg]:
-        """What has come, oldest first, up to the limits; empty when nothing came in time."""
-        await self._ask()
-        if not self._buffer:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(wait_seconds):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return []
-        batch: list[Msg] = []
-        size = 0
-        while self._buffer and len(batch) < self._max_messages and size < self._max_bytes:
-            size += len(self._buffer[0].data)
-            batch.append(self._buffer.popleft())
-        await self._ask()
-        return batch
-
-    async def stop(self) -> None:
-        """Stop receiving and hand back what was not started, for another replica at once."""
-        if self._subscription is not None:
-            await self._subscription.unsubscribe()
-        while self._buffer:
-            await self._buffer.popleft().nak()
-
-
-async def acknowledge(connection: Client, messages: list[Msg]) -> None:
-    """Acknowledge many messages in one write."""
-    for message in messages:
-        await connection.publish(message.reply, b"+ACK")
 
 
 def backoff_seconds(attempt: int, longest: float = 30.0) -> float:

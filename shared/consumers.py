@@ -1,34 +1,50 @@
 """The ack ladder: commit, then acknowledge; retry, bisect, and at last park what stands alone."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-import nats.errors
 from nats.aio.msg import Msg
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.bus import Bus, Message, acknowledge, backoff_seconds, message_from
+from shared.bus import Bus, Message, backoff_seconds, message_from
 from shared.contracts.base import Event
-from shared.database import Database, Db, is_transient
+from shared.database import Database, Db, is_away, is_transient
 from shared.dead_letters import Parked, next_replay, park, park_again
 from shared.failpoints import failpoint
-from shared.health import messages_total
+from shared.health import Progress, messages_total
 from shared.logs import begin_trace
-from shared.outbox import Relay, add_events
+from shared.outbox import add_events
+from shared.pulling import acknowledge, hold, put_off
 from shared.tables import inbox
 
 logger = logging.getLogger(__name__)
 
-# A message that fails this often for an unknown reason is parked.
-MAX_DELIVERIES = 10
-LONGEST_DELAY_SECONDS = 300.0
+# Trying again at once what others were in the way of; then the ladder goes on.
+CONTENDED_TRIES = 10
 FAILED = "handler_failed"
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 E = TypeVar("E", bound=Event)
+
+
+class Ladder(msgspec.Struct, frozen=True):
+    """How often and how patiently a message that fails is tried again before it is parked.
+
+    The delay doubles with every delivery: with these ten, some twelve minutes in all.
+    """
+
+    max_deliveries: int = 10
+    first_delay_seconds: float = 2.0
+    longest_delay_seconds: float = 300.0
+
+    def delay_seconds(self, delivered: int) -> float:
+        """How long to put off a message that has been delivered so often."""
+        doubled: float = self.first_delay_seconds * 2.0 ** min(delivered - 1, 30)
+        return min(doubled, self.longest_delay_seconds)
 
 
 class Handled(msgspec.Struct, frozen=True):
@@ -45,32 +61,46 @@ Splitter = Callable[[Message], Sequence[Message]]
 
 def each_event(consumer: str, kind: type[E], handler: EventHandler[E]) -> BatchHandler:
     """Make a handler of one event a handler of messages: decode, skip what was heard, handle."""
+    decoder = msgspec.json.Decoder(kind)
 
     async def handle(messages: Sequence[Message], db: Db) -> Handled:
-        events: list[Event] = []
         parked: list[Parked] = []
         for message in messages:
             begin_trace(message.traceparent)
             try:
-                event = msgspec.json.decode(message.body, type=kind)
+                event = decoder.decode(message.body)
             except DECODE_ERRORS as error:
-                parked.append(unreadable(message, error))
+                parked.append(_letter(message, "malformed", error))
                 continue
-            if await _is_new(db, consumer, message.message_id or message.body.hex()[:512]):
-                events.extend(await handler(event, db))
-        return Handled(events, parked)
+            if await _is_new(db, consumer, message):
+                # Told one by one, because each belongs to the trace of what it followed from.
+                await add_events(db, await handler(event, db))
+        return Handled(parked=parked)
 
     return handle
 
 
-def unreadable(message: Message, error: Exception) -> Parked:
-    """A message that does not fit its contract."""
+def _letter(message: Message, reason: str, error: Exception) -> Parked:
     return Parked(
-        subject=message.subject, body=message.body, reason="malformed", detail=str(error)[:500]
+        subject=message.subject,
+        body=message.body,
+        reason=reason,
+        detail=f"{type(error).__name__}: {error}",
+        organization_id=_organization_of(message.subject),
+        message_id=message.message_id,
+        traceparent=message.traceparent,
     )
 
 
-async def _is_new(db: Db, consumer: str, message_id: str) -> bool:
+def _organization_of(subject: str) -> str | None:
+    match subject.split("."):
+        case ["usage", _, organization_id, _] | ["event", _, _, organization_id]:
+            return organization_id
+    return None
+
+
+async def _is_new(db: Db, consumer: str, message: Message) -> bool:
+    message_id = message.message_id or hashlib.sha256(message.body).hexdigest()
     row = {"consumer": consumer, "message_id": message_id, "heard_at": db.now}
     added = await db.execute(insert(inbox).values(row).on_conflict_do_nothing())
     return added.rowcount == 1
@@ -85,21 +115,31 @@ class Consumer:
         handler: BatchHandler,
         database: Database,
         bus: Bus,
-        relay: Relay,
+        progress: Progress,
         *,
         split: Splitter | None = None,
-        max_deliveries: int = MAX_DELIVERIES,
+        ladder: Ladder | None = None,
     ) -> None:
         self.name = name
         self._handler = handler
         self._database = database
-        self._bus = bus
-        self._relay = relay
+        self._connection = bus.connection
+        self._progress = progress
         self._split = split
-        self._max_deliveries = max_deliveries
+        self._ladder = ladder or Ladder()
 
     async def process(self, raws: list[Msg]) -> None:
-        """Handle messages until each is committed, put off, or parked; then acknowledge."""
+        """Handle messages until each is committed, put off, or parked; then acknowledge.
+
+        Raises when that cannot be written down; what is not acknowledged comes again.
+        """
+        self._progress.begun()
+        try:
+            await self._process(raws)
+        finally:
+            self._progress.ended()
+
+    async def _process(self, raws: list[Msg]) -> None:
         try:
             await self._handle_patiently([message_from(raw) for raw in raws], raws)
         except Exception as error:  # noqa: BLE001 -- any bug of a handler ends in a dead letter
@@ -108,43 +148,36 @@ class Consumer:
                 return
             # One of them is bad: halve until it stands alone, so that the others get through.
             middle = len(raws) // 2
-            await self.process(raws[:middle])
-            await self.process(raws[middle:])
+            await self._process(raws[:middle])
+            await self._process(raws[middle:])
             return
         failpoint("consumer.committed")
-        await acknowledge(self._bus.connection, raws)
+        await acknowledge(self._connection, raws)
+        self._progress.moved()
         messages_total.labels(self.name, "handled").inc(len(raws))
 
     async def _handle_patiently(self, messages: Sequence[Message], raws: Sequence[Msg]) -> None:
         """Handle in one transaction; what passes by itself is waited out, holding the messages."""
-        attempt = 0
+        attempt = contended = 0
         while True:
             try:
                 return await self._handle(messages)
             except Exception as error:
-                if not is_transient(error):
-                    raise
                 attempt += 1
-                logger.warning(
-                    "database away, trying again",
-                    extra={"fields": {"consumer": self.name, "error": repr(error)[:200]}},
-                )
+                contended += not is_away(error)
+                if not is_transient(error) or contended > CONTENDED_TRIES:
+                    raise
+                told = {"consumer": self.name, "error": repr(error)[:200]}
+                logger.warning("database away, trying again", extra={"fields": told})
+            # A database that is away is no reason to start this process anew.
+            self._progress.moved()
             await asyncio.sleep(backoff_seconds(attempt, longest=5.0))
-            await self._hold(raws)
-
-    async def _hold(self, raws: Sequence[Msg]) -> None:
-        """Say that the messages are being worked on; with the bus away too, they come again."""
-        try:
-            for raw in raws:
-                await raw.in_progress()
-        except nats.errors.Error as error:
-            logger.warning("bus away", extra={"fields": {"error": repr(error)[:200]}})
+            await hold(raws)
 
     async def _handle(self, messages: Sequence[Message]) -> None:
         async with self._database.transaction() as db:
             await self._handle_in(messages, db)
             failpoint("consumer.uncommitted")
-        self._relay.wake()
 
     async def _handle_in(self, messages: Sequence[Message], db: Db) -> None:
         done = await self._handler(messages, db)
@@ -159,28 +192,30 @@ class Consumer:
             exc_info=error,
             extra={"fields": {"consumer": self.name, "delivered": message.delivered}},
         )
-        parts = self._split(message) if self._split else [message]
-        bad = parts if len(parts) == 1 else [p for p in parts if not await self._succeeds(p, raw)]
-        if bad and message.delivered < self._max_deliveries:
-            await raw.nak(delay=min(2.0**message.delivered, LONGEST_DELAY_SECONDS))
+        bad = await self._bad_parts(message, raw, error)
+        if bad and message.delivered < self._ladder.max_deliveries:
+            await put_off(raw, self._ladder.delay_seconds(message.delivered))
             messages_total.labels(self.name, "put_off").inc()
             return
-        letters = [
-            Parked(subject=part.subject, body=part.body, reason=FAILED, detail=_told(error))
-            for part in bad
-        ]
         async with self._database.transaction() as db:
-            await park(db, self.name, letters)
-        await acknowledge(self._bus.connection, [raw])
-        messages_total.labels(self.name, "parked").inc(len(letters))
+            await park(db, self.name, bad)
+        await acknowledge(self._connection, [raw])
+        self._progress.moved()
+        messages_total.labels(self.name, "parked" if bad else "handled").inc()
 
-    async def _succeeds(self, part: Message, raw: Msg) -> bool:
-        try:
-            await self._handle_patiently([part], [raw])
-        except Exception:
-            logger.exception("part of a message failed", extra={"fields": {"name": self.name}})
-            return False
-        return True
+    async def _bad_parts(self, message: Message, raw: Msg, error: Exception) -> list[Parked]:
+        """Handle each part of a message by itself; what fails, as it would be parked."""
+        parts = self._split(message) if self._split else [message]
+        if len(parts) == 1:
+            return [_letter(message, FAILED, error)]
+        bad = []
+        for part in parts:
+            try:
+                await self._handle_patiently([part], [raw])
+            except Exception as problem:
+                logger.exception("part of a message failed", extra={"fields": {"name": self.name}})
+                bad.append(_letter(part, FAILED, problem))
+        return bad
 
     async def replay_one(self) -> bool:
         """Hand the next letter marked for replay to the handler; False when there is none."""
@@ -190,15 +225,20 @@ class Consumer:
                 letter = await next_replay(db, self.name)
                 if letter is None:
                     return False
-                await self._handle_in([Message(subject=letter.subject, body=letter.body)], db)
+                await self._handle_in([_message_of(letter)], db)
         except Exception as error:
             if letter is None or is_transient(error):
                 raise
+            again = _letter(_message_of(letter), FAILED, error)
             async with self._database.transaction() as db:
-                await park_again(db, letter.letter_id, FAILED, _told(error))
-        self._relay.wake()
+                await park_again(db, letter.letter_id, again)
         return True
 
 
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+def _message_of(letter: Any) -> Message:
+    return Message(
+        subject=letter.subject,
+        body=letter.body,
+        message_id=letter.message_id,
+        traceparent=letter.traceparent,
+    )

@@ -22,6 +22,7 @@ from shared.clock import Clock, SystemClock
 
 POOL_SIZE = 5
 POOL_WAIT_SECONDS = 10
+CONNECT_SECONDS = 10
 SESSION_SETTINGS = {
     "timezone": "UTC",
     "statement_timeout": "30s",
@@ -29,34 +30,62 @@ SESSION_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 
-# What passes by itself: try the same work again, on a new connection.
-TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
+logger = logging.getLogger(__name__)
+
+
+class DatabaseAway(Exception):
+    """No connection can be had now: the server is away or starting, or all are in use."""
+
+
+# Nobody can write now: whatever the work is, it is worth waiting for.
+AWAY_ERRORS: tuple[type[BaseException], ...] = (
+    DatabaseAway,
+    asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,  # it has become a replica
+)
+# Somebody was in the way, or the connection broke: likely to pass when tried again, but work that
+# takes too long, or that ends the server, would meet it every time.
+PASSING_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # PostgreSQL died inside COMMIT
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InsufficientResourcesError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidCachedStatementError,
+    ConnectionError,
+    TimeoutError,
+)
+DRIVER_ERRORS: tuple[type[BaseException], ...] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    SQLAlchemyError,
     OSError,
     TimeoutError,
 )
-CLOSING_ERRORS: tuple[type[BaseException], ...] = (SQLAlchemyError, *TRANSIENT_ERRORS)
 
-logger = logging.getLogger(__name__)
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is not there for anybody now."""
+    return isinstance(_cause(error), AWAY_ERRORS)
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed when it is tried again."""
+    cause = _cause(error)
+    if isinstance(cause, ValueError):
+        return False  # asyncpg's complaint about a parameter is an InterfaceError too
+    return is_away(error) or isinstance(cause, PASSING_ERRORS)
+
+
+def _cause(error: BaseException) -> BaseException:
     if isinstance(error, DBAPIError) and error.orig is not None:
-        cause = error.orig.__cause__ or error.orig
-        return error.connection_invalidated or isinstance(cause, TRANSIENT_ERRORS)
-    return isinstance(error, TRANSIENT_ERRORS)
+        return error.orig.__cause__ or error.orig
+    return error
 
 
 class Db:
@@ -65,8 +94,15 @@ class Db:
     `now` is the injected clock's reading at its start: what a handler does happens at that moment.
     """
 
-    def __init__(self, connection: AsyncConnection, driver: Any, now: datetime) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        driver: Any,
+        now: datetime,
+        bell: Callable[[str], asyncio.Event],
+    ) -> None:
         self._connection = connection
+        self._bell = bell
         self.now = now
         self.driver: asyncpg.Connection[asyncpg.Record] = driver
         self.committed: list[Callable[[], None]] = []
@@ -74,6 +110,10 @@ class Db:
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do this in memory once, and only if, the transaction is committed."""
         self.committed.append(act)
+
+    def ring(self, bell: str) -> None:
+        """Tell a loop of this process, once this is committed, that there is work for it."""
+        self.after_commit(self._bell(bell).set)
 
     async def execute(
         self,
@@ -95,33 +135,35 @@ class Database:
         self._clock = clock or SystemClock()
         self._free = asyncio.Semaphore(POOL_SIZE)
         self._idle: list[tuple[AsyncConnection, Any]] = []
+        self._bells: dict[str, asyncio.Event] = {}
         self._engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             isolation_level="AUTOCOMMIT",
             poolclass=NullPool,
+            hide_parameters=True,  # they are customers' data, and errors are logged
             connect_args={
                 "server_settings": {"application_name": name, **SESSION_SETTINGS},
-                "timeout": 10,
+                "timeout": CONNECT_SECONDS,
                 "command_timeout": 60,
             },
         )
+
+    def bell(self, name: str) -> asyncio.Event:
+        """What `Db.ring` rings."""
+        return self._bells.setdefault(name, asyncio.Event())
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Db]:
         """A connection for reads: each statement sees its own snapshot.
 
-        Raises TimeoutError when none is free for ten seconds.
+        Raises DatabaseAway when none can be had, or none is free for ten seconds.
         """
-        async with asyncio.timeout(POOL_WAIT_SECONDS):
-            await self._free.acquire()
-        connection: AsyncConnection | None = None
+        connection, driver = await self._borrow()
         try:
-            connection, driver = await self._lend()
-            yield Db(connection, driver, self._clock.now())
+            yield Db(connection, driver, self._clock.now(), self.bell)
         except BaseException:
             # Whatever was under way on it is not known: the next one starts on a new connection.
-            if connection is not None:
-                await asyncio.shield(_discard(connection))
+            await asyncio.shield(_discard(connection))
             raise
         else:
             self._idle.append((connection, driver))
@@ -136,6 +178,20 @@ class Database:
                 yield db
             for act in db.committed:
                 act()
+
+    async def _borrow(self) -> tuple[AsyncConnection, Any]:
+        try:
+            async with asyncio.timeout(POOL_WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise DatabaseAway(f"all {POOL_SIZE} connections are in use") from None
+        try:
+            return await self._lend()
+        except BaseException as error:
+            self._free.release()
+            if isinstance(error, DRIVER_ERRORS):
+                raise DatabaseAway(f"no connection: {error!r}"[:200]) from error
+            raise
 
     async def _lend(self) -> tuple[AsyncConnection, Any]:
         while self._idle:
@@ -158,5 +214,16 @@ async def _discard(connection: AsyncConnection) -> None:
     try:
         await connection.invalidate()
         await connection.close()
-    except CLOSING_ERRORS as error:
+    except DRIVER_ERRORS as error:
         logger.warning("connection lost", extra={"fields": {"error": repr(error)[:200]}})
+
+
+async def wait_for(bell: asyncio.Event, seconds: float) -> None:
+    """Wait until the bell rings, at most so long; afterwards it is silent."""
+    try:
+        async with asyncio.timeout(seconds):
+            await bell.wait()
+    except TimeoutError:
+        return  # time to look anyway: a replica may have left work behind
+    finally:
+        bell.clear()

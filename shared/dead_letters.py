@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts.base import Done, Refusal
@@ -22,7 +22,10 @@ from shared.database import Db
 from shared.tables import dead_letters
 
 # What a letter's body shows to an operator; the stored bytes are whole.
-SHOWN_BYTES = 64 * 1024
+SHOWN_BYTES = 16 * 1024
+REPLAY_BELL = "replay"
+# No reason needs more words.
+LONGEST = 500
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,19 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     organization_id: str | None = None
     event_id: str | None = None
     content: bytes | None = None
+    message_id: str | None = None
+    traceparent: str | None = None
+
+    def storable(self) -> dict[str, str | bytes | None]:
+        """As PostgreSQL takes it: an error may quote what no text column holds."""
+        values: dict[str, str | bytes | None] = msgspec.structs.asdict(self)
+        del values["content"]
+        return {
+            name: value.encode(errors="backslashreplace").decode().replace("\0", "�")[:LONGEST]
+            if isinstance(value, str)
+            else value
+            for name, value in values.items()
+        }
 
 
 async def park(db: Db, consumer: str, letters: Sequence[Parked]) -> None:
@@ -48,12 +64,7 @@ async def park(db: Db, consumer: str, letters: Sequence[Parked]) -> None:
         {
             "consumer": consumer,
             "content_hash": content_hash,
-            "subject": letter.subject,
-            "body": letter.body,
-            "reason": letter.reason,
-            "detail": letter.detail.replace("\0", "�"),  # PostgreSQL keeps no NUL in a text
-            "organization_id": letter.organization_id,
-            "event_id": letter.event_id,
+            **letter.storable(),
             "occurrences": occurrences[content_hash],
             "first_seen_at": db.now,
             "last_seen_at": db.now,
@@ -71,9 +82,7 @@ async def park(db: Db, consumer: str, letters: Sequence[Parked]) -> None:
             "reason": added.excluded.reason,
             "detail": added.excluded.detail,
             # A letter that was given up stays so; one that was being replayed has failed again.
-            "state": func.replace(
-                func.replace(dead_letters.c.state, "replaying", "parked"), "replayed", "parked"
-            ),
+            "state": case((dead_letters.c.state == "discarded", "discarded"), else_="parked"),
         },
     )
     await db.execute(again, rows)
@@ -123,7 +132,8 @@ async def show_letter(request: ShowDeadLetter, db: Db) -> DeadLetters | Refusal:
 
 
 async def replay_letters(request: ReplayDeadLetters, db: Db) -> Done:
-    """Mark letters for replay; the service hands them to their handler within a second."""
+    """Mark letters for replay; the service hands them to their handler within seconds."""
+    db.ring(REPLAY_BELL)
     return await _move(db, request.letter_ids, "replaying", "replay asked")
 
 
@@ -160,15 +170,15 @@ async def next_replay(db: Db, consumer: str) -> Row[Any] | None:
     return row
 
 
-async def park_again(db: Db, letter_id: int, reason: str, detail: str) -> None:
+async def park_again(db: Db, letter_id: int, again: Parked) -> None:
     """A letter whose replay failed waits for an operator again."""
     await db.execute(
         update(dead_letters)
         .where(dead_letters.c.letter_id == letter_id)
         .values(
             state="parked",
-            reason=reason,
-            detail=detail.replace("\0", "�"),
+            reason=again.reason,
+            detail=again.storable()["detail"],
             occurrences=dead_letters.c.occurrences + 1,
             last_seen_at=db.now,
         )

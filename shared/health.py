@@ -17,6 +17,7 @@ BEAT_SECONDS = 1.0
 STALE_BEAT_SECONDS = 5.0
 # A loop stuck for this long cannot even answer a probe: the watchdog ends the process.
 STUCK_SECONDS = 15.0
+STUCK_EXIT_CODE = 70
 # Work that waits this long while nothing is finished means that a consumer is dead.
 NO_PROGRESS_SECONDS = 60.0
 
@@ -29,6 +30,7 @@ requests_total = Counter(
 request_seconds = Histogram("billing_request_seconds", "Time to answer a request", ["operation"])
 dead_letters_parked = Gauge("billing_dead_letters_parked", "Letters that wait for an operator")
 outbox_waiting = Gauge("billing_outbox_waiting", "Events committed and not yet on the bus")
+steps_parked = Gauge("billing_steps_parked", "Steps that wait for an operator")
 consumer_pending = Gauge("billing_consumer_pending", "Messages that wait on the bus", ["consumer"])
 
 Check = Callable[[], Awaitable[str | None]]
@@ -37,33 +39,69 @@ Check = Callable[[], Awaitable[str | None]]
 class Progress:
     """What one consumer or job has got done; it is stuck when work waits and nothing moves."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, limit_seconds: float = NO_PROGRESS_SECONDS) -> None:
         self.name = name
-        self.waiting = 0
+        self.is_gone = False
+        self._limit_seconds = limit_seconds
+        self._waiting = 0
+        self._begun = 0
         self._moved_at = time.monotonic()
+
+    def waits(self, count: int) -> None:
+        """So much work waits that nobody has begun."""
+        if count and not self._has_work():
+            self.moved()  # it has not waited before
+        self._waiting = count
+
+    def begun(self) -> None:
+        """A piece of work was begun."""
+        if not self._has_work():
+            self.moved()
+        self._begun += 1
+
+    def ended(self) -> None:
+        """A piece of work was finished or given up."""
+        self._begun -= 1
+        self.moved()
 
     def moved(self) -> None:
-        """Something was finished, or there was nothing to do."""
+        """Something was finished, or what holds us up is not in this process."""
         self._moved_at = time.monotonic()
 
-    def is_stuck(self) -> bool:
-        """Whether work waits and none was finished for a minute."""
-        return self.waiting > 0 and time.monotonic() - self._moved_at > NO_PROGRESS_SECONDS
+    def problem(self) -> str | None:
+        """What is wrong, if anything is."""
+        if self.is_gone:
+            return f"{self.name} was deleted from the bus"
+        idle = time.monotonic() - self._moved_at
+        if self._has_work() and idle > self._limit_seconds:
+            return f"{self.name} makes no progress"
+        return None
+
+    def _has_work(self) -> bool:
+        return self._waiting > 0 or self._begun > 0
 
 
 class Health:
     """What `/livez`, `/readyz` and `/metrics` answer, and the watchdog behind them."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        stuck_seconds: float = STUCK_SECONDS,
+        no_progress_seconds: float = NO_PROGRESS_SECONDS,
+    ) -> None:
+        self._stuck_seconds = stuck_seconds
+        self._no_progress_seconds = no_progress_seconds
         self._beat_at = time.monotonic()
         self._progress: list[Progress] = []
         self._checks: list[tuple[str, Check]] = []
         self._done = threading.Event()
+        self.starting = False
         self.draining = False
 
     def follow(self, name: str) -> Progress:
         """Watch the progress of a consumer or job."""
-        progress = Progress(name)
+        progress = Progress(name, self._no_progress_seconds)
         self._progress.append(progress)
         return progress
 
@@ -82,22 +120,27 @@ class Health:
             self._done.set()
 
     def _watch(self) -> None:
+        looked_at = time.monotonic()
         while not self._done.wait(BEAT_SECONDS):
-            if time.monotonic() - self._beat_at > STUCK_SECONDS:
+            now = time.monotonic()
+            paused = now - looked_at > 2 * BEAT_SECONDS
+            looked_at = now
+            # After a pause of the whole process the loop has had no chance to beat either.
+            if not paused and now - self._beat_at > self._stuck_seconds:
                 logger.critical("event loop stuck, ending the process")
-                os._exit(70)
+                os._exit(STUCK_EXIT_CODE)
 
     def live_problems(self) -> Sequence[str]:
         """Why this process should be restarted; empty when it should not."""
-        problems = [f"{each.name} makes no progress" for each in self._progress if each.is_stuck()]
+        problems = [problem for each in self._progress if (problem := each.problem())]
         if time.monotonic() - self._beat_at > STALE_BEAT_SECONDS:
             problems.append("event loop does not turn")
         return problems
 
     async def ready_problems(self) -> Sequence[str]:
         """Why this process should get no work now; empty when it may."""
-        if self.draining:
-            return ["draining"]
+        if self.draining or self.starting:
+            return ["draining" if self.draining else "starting"]
         found = await asyncio.gather(*(self._checked(check) for _, check in self._checks))
         return [
             f"{name}: {problem}"

@@ -1,9 +1,12 @@
-"""The command line of a service: `python -m services.<name> [run|migrate|check]`."""
+"""The command line of a service: `python -m services.<name> [run|migrate]`."""
 
 import argparse
-import gc
+import asyncio
+import logging
 import os
+import signal
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -11,9 +14,11 @@ from shared.logs import configure
 from shared.migrations import migrate_now
 from shared.runtime import Runtime
 from shared.service import Service
-from shared.settings import ServiceSettings, SettingsError, load
+from shared.settings import SettingsError, load
 
-GRACE_SECONDS = 30
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5
 
 
 def main(service: Service, arguments: list[str] | None = None) -> None:
@@ -36,7 +41,7 @@ def main(service: Service, arguments: list[str] | None = None) -> None:
         else:
             settings = load(service.settings)
             configure(service.name, settings.log_level)
-            serve(service, settings)
+            sys.exit(serve(Runtime(service, settings)))
     except SettingsError as error:
         sys.exit(str(error))
 
@@ -48,24 +53,53 @@ def _migrate(service: Service) -> None:
     migrate_now(owner_url, service.versions, service.metadata)
 
 
-def settle_memory() -> None:
-    """Leave what was loaded at the start to itself: collecting it again only costs time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+class _Hosted:
+    """A service under an HTTP server: health is answered from the first moment, and work begins
+    when database and bus are there.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._app = runtime.app()
+        self.server: uvicorn.Server
+        self.has_failed = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        starting = asyncio.create_task(self._app.start())
+        starting.add_done_callback(self._started)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        starting.cancel()
+        await asyncio.wait({starting})
+        await self._app.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _started(self, starting: asyncio.Task[None]) -> None:
+        if not starting.cancelled() and (error := starting.exception()):
+            logger.critical("service cannot start", exc_info=error)
+            self.has_failed = True
+            self.server.should_exit = True
 
 
-def serve(service: Service, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+def serve(runtime: Runtime) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit code."""
+    hosted = _Hosted(runtime)
     config = uvicorn.Config(
-        Runtime(service, settings).app(),
-        host=settings.http_host,
-        port=settings.http_port,
+        hosted,
+        host=runtime.settings.http_host,
+        port=runtime.settings.http_port,
         log_config=None,
         access_log=False,
         loop="uvloop",
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    settle_memory()
-    uvicorn.Server(config).run()
+    hosted.server = uvicorn.Server(config)
+    # The server raises the signal again once it has drained, and that is a success.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    hosted.server.run()
+    return int(hosted.has_failed)

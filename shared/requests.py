@@ -3,37 +3,39 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from shared.answers import IdempotencyKey, StoredAnswer, find_answer, keep_answer
+from shared.answers import IdempotencyKey, StoredAnswer, find_answer, keep_answer, key_of
 from shared.bus import (
-    IDEMPOTENCY_HEADER,
-    PRINCIPAL_HEADER,
+    ANSWER_SECONDS,
     REFUSAL_HEADER,
+    TIMEOUT_HEADER,
     TRACE_HEADER,
     backoff_seconds,
 )
-from shared.clock import new_id
 from shared.consumers import DECODE_ERRORS
 from shared.contracts.base import Event, Refusal, Reply, Request, name_of, request_subject
 from shared.database import Database, Db, is_transient
 from shared.health import request_seconds, requests_total
 from shared.logs import begin_trace
-from shared.outbox import Relay, add_events
+from shared.outbox import add_events
 from shared.stepped_requests import SteppedAnswer
 
 logger = logging.getLogger(__name__)
 
-# Requests answered at once by one process; more wait in the subscription, bounded too.
+# Requests that one process works on at once; the rest wait, until there are too many.
 AT_ONCE = 64
 WAITING = 4096
 TRIES = 3
+# An answer needs this long to get back to the caller before its patience ends.
+RETURN_SECONDS = 0.25
 
 Answer = Reply | tuple[Reply, Sequence[Event]]
 RequestHandler = Callable[[Any, Db], Awaitable[Answer]]
@@ -48,19 +50,19 @@ class Answerer:
         kind: type[Request[Any]],
         handler: RequestHandler | SteppedAnswer,
         database: Database,
-        relay: Relay,
+        free: asyncio.Semaphore,
         *,
         writes: bool,
     ) -> None:
+        """`free` is shared by all answerers of the process: `asyncio.Semaphore(AT_ONCE)`."""
         self._service = service
         self._kind = kind
         self._operation = name_of(kind)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
-        self._handler = handler
+        self._handler: Any = handler
         self._database = database
-        self._relay = relay
         self._writes = writes
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = free
         self._tasks: set[asyncio.Task[None]] = set()
         self._connection: Client | None = None
         self._subscription: Subscription | None = None
@@ -69,52 +71,73 @@ class Answerer:
         """Begin to answer."""
         self._connection = connection
         self._subscription = await connection.subscribe(
-            request_subject(self._kind, self._service),
-            queue=self._service,
-            cb=self._receive,
-            pending_msgs_limit=WAITING,
+            request_subject(self._kind, self._service), queue=self._service, cb=self._receive
         )
 
     async def stop(self) -> None:
         """Take no more requests, finish those taken."""
         if self._subscription is not None:
-            await self._subscription.unsubscribe()
+            try:
+                # Not `unsubscribe`, which forgets the requests that are on their way.
+                await self._subscription.drain()  # type: ignore[no-untyped-call]
+            except (nats.errors.Error, TimeoutError) as error:
+                logger.warning("bus away", extra={"fields": {"error": repr(error)[:200]}})
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=10)
+            await asyncio.wait(self._tasks)
 
     async def _receive(self, message: Msg) -> None:
-        await self._free.acquire()
+        if len(self._tasks) >= WAITING:
+            requests_total.labels(self._operation, "turned_away").inc()
+            await self._send(message, "unavailable", b"{}")
+            return
         task = asyncio.create_task(self._reply_to(message))
         self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._free.release()
+        task.add_done_callback(self._tasks.discard)
 
     async def _reply_to(self, message: Msg) -> None:
         began = time.monotonic()
         headers = message.headers or {}
         begin_trace(headers.get(TRACE_HEADER))
-        verdict, body = await self._answer(message.data, headers)
+        patience = _patience_seconds(headers)
+        try:
+            async with asyncio.timeout(patience), self._free:
+                patience -= time.monotonic() - began
+                verdict, body = await self._answer(message.data, headers, patience)
+        except TimeoutError:
+            # The caller has given up, and so do we: what was begun is rolled back.
+            requests_total.labels(self._operation, "late").inc()
+            logger.warning("no answer in time", extra={"fields": {"op": self._operation}})
+            return
         requests_total.labels(self._operation, verdict or "answered").inc()
         request_seconds.labels(self._operation).observe(time.monotonic() - began)
-        if self._connection is not None and message.reply:
-            told = {REFUSAL_HEADER: verdict} if verdict else None
-            await self._connection.publish(message.reply, body, headers=told)
+        await self._send(message, verdict, body)
 
-    async def _answer(self, body: bytes, headers: dict[str, str]) -> tuple[str | None, bytes]:
+    async def _send(self, message: Msg, verdict: str | None, body: bytes) -> None:
+        if self._connection is None or not message.reply:
+            return
+        told = {REFUSAL_HEADER: verdict} if verdict else None
+        try:
+            await self._connection.publish(message.reply, body, headers=told)
+        except nats.errors.MaxPayloadError:
+            logger.exception("answer too large", extra={"fields": {"op": self._operation}})
+            await self._send(message, "error", b"{}")
+        except nats.errors.Error as error:
+            logger.warning("answer not sent", extra={"fields": {"error": repr(error)[:200]}})
+
+    async def _answer(
+        self, body: bytes, headers: Mapping[str, str], patience: float
+    ) -> tuple[str | None, bytes]:
         """The verdict header (None for a plain reply) and the reply's bytes."""
         try:
             request = self._decoder.decode(body)
         except DECODE_ERRORS as error:
-            refusal = Refusal(code="invalid_request", detail=str(error)[:500], status=422)
-            return "refused", msgspec.json.encode(refusal)
-        # A key of our own keeps a second try harmless when a commit's outcome is not known.
-        headers = {IDEMPOTENCY_HEADER: new_id(), **headers}
+            return _wire(Refusal(code="invalid_request", detail=str(error)[:500], status=422))
+        key = key_of(request, headers) if self._writes else None
+        if isinstance(key, Refusal):
+            return _wire(key)
         for attempt in range(1, TRIES + 1):
             try:
-                return await self._work(request, body, headers)
+                return _wire(await self._work(request, key, patience))
             except Exception as error:
                 if not is_transient(error):
                     logger.exception("request failed", extra={"fields": {"op": self._operation}})
@@ -124,35 +147,40 @@ class Answerer:
         return "unavailable", b"{}"
 
     async def _work(
-        self, request: Any, body: bytes, headers: dict[str, str]
-    ) -> tuple[str | None, bytes]:
+        self, request: Request[Any], key: IdempotencyKey | None, patience: float
+    ) -> Reply | StoredAnswer:
+        if key is None:
+            return await self._read(request)
         if isinstance(self._handler, SteppedAnswer):
-            return _wire(await self._handler.answer(request, body, headers))
-        if not self._writes:
-            async with self._database.read() as db:
-                return _wire(_reply_of(await self._handler(request, db)))
-        principal = headers.get(PRINCIPAL_HEADER, "")
-        key = IdempotencyKey(principal, self._operation, headers[IDEMPOTENCY_HEADER], body)
+            return await self._handler.answer(request, key, patience - RETURN_SECONDS)
         async with self._database.transaction() as db:
             known = await find_answer(db, key)
-            if isinstance(known, StoredAnswer):
-                return ("refused" if known.refused else None), known.reply
             if known is not None:
-                return _wire(known)
-            answer = await self._handler(request, db)
-            reply = _reply_of(answer)
-            await add_events(db, answer[1] if isinstance(answer, tuple) else ())
+                return known
+            answer: Answer = await self._handler(request, db)
+            reply, events = answer if isinstance(answer, tuple) else (answer, ())
+            await add_events(db, events)
             await keep_answer(db, key, reply)
-        self._relay.wake()
-        return _wire(reply)
+        return reply
+
+    async def _read(self, request: Request[Any]) -> Reply:
+        async with self._database.read() as db:
+            answer: Answer = await self._handler(request, db)
+        if isinstance(answer, tuple):
+            raise TypeError(f"{self._operation} has facts to tell: declare that it writes")
+        return answer
 
 
-def _reply_of(answer: Answer) -> Reply:
-    return answer[0] if isinstance(answer, tuple) else answer
+def _patience_seconds(headers: Mapping[str, str]) -> float:
+    """How long the caller waits; the bus keeps the way back open no longer than that either."""
+    try:
+        asked = float(headers.get(TIMEOUT_HEADER, ANSWER_SECONDS))
+    except ValueError:
+        return ANSWER_SECONDS
+    return min(asked, ANSWER_SECONDS) if asked > 0 else ANSWER_SECONDS
 
 
-def _wire(reply: Reply | bytes) -> tuple[str | None, bytes]:
-    """A reply with its verdict; bytes are a reply that was encoded before."""
-    if isinstance(reply, bytes):
-        return None, reply
+def _wire(reply: Reply | StoredAnswer) -> tuple[str | None, bytes]:
+    if isinstance(reply, StoredAnswer):
+        return ("refused" if reply.refused else None), reply.reply
     return ("refused" if isinstance(reply, Refusal) else None), msgspec.json.encode(reply)

@@ -4,67 +4,93 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import nats.errors
-from alembic.script import ScriptDirectory
 from faststream.asgi import AsgiFastStream
 from faststream.middlewares import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsCredentials, PullSub
 from nats.aio.msg import Msg
-from nats.js.errors import NotFoundError
-from sqlalchemy import func, select, text
 
-from shared.answers import forget_old_answers
-from shared.bus import Bus, Puller, backoff_seconds, connection_options
+from shared.bus import Bus, backoff_seconds, connection_options
 from shared.clock import Clock, SystemClock
-from shared.consumers import BatchHandler, Consumer, Splitter
+from shared.consumers import BatchHandler, Consumer, Ladder, Splitter
 from shared.database import Database, is_transient
-from shared.dead_letters import count_parked
-from shared.health import Health, Progress, consumer_pending, dead_letters_parked, outbox_waiting
+from shared.health import NO_PROGRESS_SECONDS, STUCK_SECONDS, Check, Health, Progress
+from shared.jobs import FORGET_SECONDS, Migrations, Monitor, forget_old_rows, repeat, replay
 from shared.logs import begin_trace
-from shared.outbox import Relay, add_events
-from shared.requests import Answerer
+from shared.outbox import Relay
+from shared.pulling import Puller
+from shared.requests import AT_ONCE, Answerer, RequestHandler
 from shared.service import HeardEvent, Periodic, Service, TakenBatches
 from shared.settings import ServiceSettings
 from shared.stepped_requests import SteppedAnswer
-from shared.steps import StepRunner
-from shared.tables import outbox
+from shared.steps import StepRunner, StepTimes
 
 logger = logging.getLogger(__name__)
 
-MONITOR_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
 # Batches of a hot consumer that one process works on at once: one computes while one commits.
 IN_FLIGHT = 2
+
+
+class Times(msgspec.Struct, frozen=True):
+    """How patient a process is; tests are less so."""
+
+    ladder: Ladder = Ladder()
+    steps: StepTimes = StepTimes()
+    relay_lease_seconds: float = 30.0
+    stuck_seconds: float = STUCK_SECONDS
+    no_progress_seconds: float = NO_PROGRESS_SECONDS
+    monitor_seconds: float = 5.0
+
+
+class Broker(NatsBroker):
+    """FastStream's broker, which at its end puts up with a bus that is away."""
+
+    async def stop(self, *error: Any) -> None:
+        """Stop subscribers, then disconnect."""
+        try:
+            await super().stop(*error)
+        except nats.errors.Error as problem:
+            logger.warning("bus away", extra={"fields": {"error": repr(problem)}})
+            if self._connection is not None:
+                await self._connection.close()
 
 
 class Runtime:
     """One running process of a service."""
 
     def __init__(
-        self, service: Service, settings: ServiceSettings, clock: Clock | None = None
+        self,
+        service: Service,
+        settings: ServiceSettings,
+        clock: Clock | None = None,
+        times: Times | None = None,
     ) -> None:
         self.service = service
         self.settings = settings
-        self.health = Health()
+        self.times = times or Times()
+        self.health = Health(
+            stuck_seconds=self.times.stuck_seconds,
+            no_progress_seconds=self.times.no_progress_seconds,
+        )
+        self.health.starting = True
         self.database = Database(settings.database_url, clock or SystemClock(), service.name)
         self.bus: Bus
-        self.relay: Relay
-        options = connection_options(settings, service.name)
-        credentials = options.pop("user_credentials")
-        self._broker = NatsBroker(
-            **options,
-            security=NatsCredentials(credentials) if credentials else None,
-            logger=None,
-            apply_types=False,
-        )
+        self._broker = _broker(settings, service.name)
+        self._free = asyncio.Semaphore(AT_ONCE)
         self._consumers: dict[str, Consumer] = {}
+        self._progress: dict[str, Progress] = {}
         self._answerers: list[Answerer] = []
         self._pullers: list[Puller] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: list[asyncio.Task[None]] = []
-        self._stopping = asyncio.Event()
+        self._steps = StepRunner(self.database, service.steps, self.times.steps)
+        self._relay: Relay | None = None
+        self._stopping = False
         self._held = AsyncExitStack()
         for heard in service.heard:
             self._subscribe(heard)
@@ -93,9 +119,11 @@ class Runtime:
             return raws
 
         async def receive(raws: list[Msg]) -> None:
-            progress = self._progress[heard.durable.name]
-            await self._consumers[heard.durable.name].process(raws)
-            progress.moved()
+            try:
+                await self._consumers[heard.durable.name].process(raws)
+            except Exception:
+                # FastStream would swallow it. What is not acknowledged comes again.
+                logger.exception("batch failed", extra={"fields": {"name": heard.durable.name}})
 
         self._broker.subscriber(
             heard.durable.subject,
@@ -108,63 +136,65 @@ class Runtime:
 
     async def open(self) -> None:
         """Reach the database and the bus, waiting for what is not there yet."""
-        self._progress: dict[str, Progress] = {}
         self._spawn(self.health.beat())
-        await self._wait_for_database()
+        migrations = Migrations(self.service, self.database)
+        await _wait_until("database", migrations.problem)
+        self.health.require("database", migrations.problem)
         for opened in self.service.opened:
             await self._held.enter_async_context(opened(self.database, self.settings))
         self.bus = await Bus.connect(self.settings, self.service.name)
-        self.relay = Relay(self.database, self.bus)
+        self._relay = Relay(
+            self.database, self.bus, timedelta(seconds=self.times.relay_lease_seconds)
+        )
         for heard in self.service.heard:
             self._add_consumer(heard.durable.name, heard.handler, None)
         for taken in self.service.taken:
             self._add_consumer(taken.durable.name, taken.handler, taken.split)
-        self.health.require("database", self._database_problem)
-        self.health.require("bus", self._bus_problem)
+        monitor = Monitor(self.service, self.database, self.bus, self._progress)
+        await _wait_until("bus", monitor.bus_problem)
+        self.health.require("bus", monitor.bus_problem)
+        self._spawn(monitor.run(self.times.monitor_seconds))
 
     def _add_consumer(self, name: str, handler: BatchHandler, split: Splitter | None) -> None:
+        progress = self._progress[name] = self.health.follow(name)
         self._consumers[name] = Consumer(
-            name, handler, self.database, self.bus, self.relay, split=split
+            name,
+            handler,
+            self.database,
+            self.bus,
+            progress,
+            split=split,
+            ladder=self.times.ladder,
         )
-        self._progress[name] = self.health.follow(name)
 
     async def begin(self) -> None:
         """Take work: requests, batches, jobs, steps, and the outbox."""
         for answered in self.service.answered:
-            answerer = Answerer(
-                self.service.name,
-                answered.kind,
-                answered.handler,
-                self.database,
-                self.relay,
-                writes=answered.writes,
-            )
-            await answerer.start(self.bus.connection)
-            self._answerers.append(answerer)
+            await self._answer_requests(answered.kind, answered.handler, writes=answered.writes)
+        for step in self.service.answering_steps:
+            stepped = SteppedAnswer(step, self.database, self._steps)
+            await self._answer_requests(step.request, stepped, writes=True)
         for taken in self.service.taken:
             await self._take(taken)
-        self._spawn(self.relay.run())
-        self._spawn(self._monitor())
-        for periodic in (
-            *self.service.periodic,
-            Periodic("forget_old_answers", 3600, forget_old_answers),
-        ):
-            self._spawn(self._repeat(periodic))
-        self._spawn(self._replay())
+        if self._relay is not None:
+            self._workers.append(asyncio.create_task(self._relay.run()))
         if self.service.steps:
-            await self._begin_steps()
+            self._workers.append(asyncio.create_task(self._steps.run()))
+        forget = Periodic("forget_old_rows", FORGET_SECONDS, forget_old_rows)
+        for periodic in (*self.service.periodic, forget):
+            self._spawn(repeat(periodic, self.service.name, self.database, self.health))
+        self._spawn(replay(list(self._consumers.values()), self.database))
+        self.health.starting = False
         logger.info("service is taking work")
 
-    async def _begin_steps(self) -> None:
-        runner = StepRunner(self.database, self.relay, self.service.steps)
-        for step in self.service.answering_steps:
-            stepped = SteppedAnswer(step, self.database, runner)
-            answerer = Answerer(
-                self.service.name, step.request, stepped, self.database, self.relay, writes=True
-            )
-            await answerer.start(self.bus.connection)
-            self._answerers.append(answerer)
-        self._spawn(runner.run())
+    async def _answer_requests(
+        self, kind: type[Any], handler: RequestHandler | SteppedAnswer, *, writes: bool
+    ) -> None:
+        answerer = Answerer(
+            self.service.name, kind, handler, self.database, self._free, writes=writes
+        )
+        await answerer.start(self.bus.connection)
+        self._answerers.append(answerer)
 
     async def _take(self, taken: TakenBatches) -> None:
         puller = Puller(self.bus, taken.durable, taken.max_messages, taken.max_bytes)
@@ -175,119 +205,16 @@ class Runtime:
 
     async def _work(self, puller: Puller, taken: TakenBatches) -> None:
         consumer = self._consumers[taken.durable.name]
-        progress = self._progress[taken.durable.name]
-        while not self._stopping.is_set():
+        while not self._stopping:
             try:
                 batch = await puller.next_batch(wait_seconds=1.0)
                 if batch:
                     begin_trace()
                     await consumer.process(batch)
-                    progress.moved()
             except Exception:
                 # Nothing was acknowledged, so the messages come again.
                 logger.exception("batch failed")
                 await asyncio.sleep(1.0)
-
-    async def _repeat(self, periodic: Periodic) -> None:
-        name = f"{self.service.name}.{periodic.name}"
-        progress = self.health.follow(name)
-        progress.waiting = 1
-        attempt = 0
-        while True:
-            try:
-                await self._do(periodic, name)
-                attempt = 0
-            except Exception as error:
-                attempt += 1
-                if not is_transient(error):
-                    logger.exception("job failed", extra={"fields": {"job": name}})
-                await asyncio.sleep(backoff_seconds(attempt))
-            else:
-                progress.moved()
-                await self._pause(periodic.seconds, progress)
-
-    async def _pause(self, seconds: float, progress: Progress) -> None:
-        """Wait for a job's next turn; waiting is not being stuck."""
-        while seconds > 0:
-            await asyncio.sleep(min(seconds, MONITOR_SECONDS))
-            seconds -= MONITOR_SECONDS
-            progress.moved()
-
-    async def _do(self, periodic: Periodic, name: str) -> None:
-        lock = func.pg_try_advisory_xact_lock(func.hashtextextended(name, 0))
-        async with self.database.transaction() as db:
-            # An optimisation only: the job itself is idempotent.
-            if (await db.execute(select(lock))).scalar_one():
-                begin_trace()
-                events = await periodic.job(db)
-                await add_events(db, events)
-        self.relay.wake()
-
-    async def _replay(self) -> None:
-        while True:
-            try:
-                replayed = [await each.replay_one() for each in self._consumers.values()]
-            except Exception as error:
-                if not is_transient(error):
-                    logger.exception("replay failed")
-                replayed = []
-            if not any(replayed):
-                await asyncio.sleep(1.0)
-
-    async def _monitor(self) -> None:
-        js = self.bus.connection.jetstream()
-        while True:
-            try:
-                for durable in self.service.durables:
-                    info = await js.consumer_info(durable.stream, durable.name)
-                    waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
-                    self._progress[durable.name].waiting = waiting
-                    consumer_pending.labels(durable.name).set(waiting)
-                async with self.database.read() as db:
-                    dead_letters_parked.set(await count_parked(db))
-                    counted = await db.execute(select(func.count()).select_from(outbox))
-                    outbox_waiting.set(counted.scalar_one())
-            except NotFoundError:
-                logger.error("a consumer is missing on the bus: declare the topology again")  # noqa: TRY400
-            except Exception as error:
-                if not (is_transient(error) or isinstance(error, nats.errors.Error)):
-                    logger.exception("monitor failed")
-            await asyncio.sleep(MONITOR_SECONDS)
-
-    async def _wait_for_database(self) -> None:
-        attempt = 0
-        while problem := await self._reach_database():
-            attempt += 1
-            logger.warning("waiting for the database", extra={"fields": {"problem": problem}})
-            await asyncio.sleep(backoff_seconds(attempt, longest=2.0))
-
-    async def _reach_database(self) -> str | None:
-        try:
-            return await self._database_problem()
-        except Exception as error:
-            if not is_transient(error):
-                logger.exception("database refuses")
-            return repr(error)[:200]
-
-    async def _database_problem(self) -> str | None:
-        head = ScriptDirectory(
-            str(self.service.versions), version_locations=[str(self.service.versions)]
-        ).get_current_head()
-        async with self.database.read() as db:
-            found = await db.execute(text("SELECT version_num FROM alembic_version"))
-            version = found.scalar_one_or_none()
-        return None if version == head else f"migrations at {version}, this code needs {head}"
-
-    async def _bus_problem(self) -> str | None:
-        if not self.bus.connection.is_connected:
-            return "not connected"
-        js = self.bus.connection.jetstream()
-        for durable in self.service.durables:
-            try:
-                await js.consumer_info(durable.stream, durable.name)
-            except NotFoundError:
-                return f"consumer {durable.name} is missing"
-        return None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -295,13 +222,29 @@ class Runtime:
     async def drain(self) -> None:
         """Take nothing new, finish what was begun, and hand the rest to other replicas."""
         self.health.draining = True
-        self._stopping.set()
-        for answerer in self._answerers:
-            await answerer.stop()
+        self._stopping = True
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._finish()
+        except TimeoutError:
+            logger.warning("stopping in the middle of work: it will be done again elsewhere")
+
+    async def _finish(self) -> None:
+        results = await asyncio.gather(
+            *(answerer.stop() for answerer in self._answerers),
+            *(puller.stop() for puller in self._pullers),
+            *(subscriber.stop() for subscriber in self._broker.subscribers),
+            self._steps.stop(),
+            return_exceptions=True,
+        )
+        for error in results:
+            if error is not None:
+                logger.warning("not drained", extra={"fields": {"error": repr(error)[:200]}})
+        # Last, because what has just been finished has facts to tell.
+        if self._relay is not None:
+            self._relay.stop()
         if self._workers:
-            await asyncio.wait(self._workers, timeout=DRAIN_SECONDS)
-        for puller in self._pullers:
-            await puller.stop()
+            await asyncio.wait(self._workers)
 
     async def close(self) -> None:
         """Let go of the bus and the database."""
@@ -309,6 +252,36 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._workers, *self._tasks, return_exceptions=True)
         await self._held.aclose()
-        await self.bus.close()
+        if hasattr(self, "bus"):
+            await self.bus.close()
         await self.database.close()
         logger.info("service has stopped")
+
+
+def _broker(settings: ServiceSettings, name: str) -> Broker:
+    options = connection_options(settings, name)
+    credentials = options.pop("user_credentials")
+    return Broker(
+        **options,
+        security=NatsCredentials(credentials) if credentials else None,
+        logger=None,
+        apply_types=False,
+        graceful_timeout=DRAIN_SECONDS,
+    )
+
+
+async def _wait_until(what: str, check: Check) -> None:
+    """Wait until a check has nothing to say."""
+    attempt = 0
+    while True:
+        try:
+            problem = await check()
+        except Exception as error:
+            problem = repr(error)[:200]
+            if not (is_transient(error) or isinstance(error, nats.errors.Error)):
+                logger.exception("refused")
+        if problem is None:
+            return
+        attempt += 1
+        logger.warning("waiting", extra={"fields": {"for": what, "problem": problem}})
+        await asyncio.sleep(backoff_seconds(attempt, longest=2.0))

@@ -12,22 +12,37 @@ from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.bus import backoff_seconds
 from shared.contracts.base import Event, Refusal, Reply, Request
-from shared.database import Database, Db, is_transient
+from shared.database import Database, Db, is_transient, wait_for
 from shared.failpoints import failpoint
-from shared.outbox import Relay, add_events
+from shared.logs import begin_trace, traceparent
+from shared.outbox import add_events
 from shared.tables import steps
 
 logger = logging.getLogger(__name__)
 
+BELL = "steps"
 POLL_SECONDS = 1.0
-LEASE = timedelta(seconds=60)
-# After this many failed calls a step waits for an operator instead of trying for ever.
-MAX_ATTEMPTS = 50
+# Calls that one process has under way at once.
+AT_ONCE = 16
+
+
+class StepTimes(msgspec.Struct, frozen=True):
+    """How long one runner may hold a step, and when trying it again is given up.
+
+    `call_seconds` is below `lease_seconds`, so that a slow call ends before another one begins.
+    """
+
+    lease_seconds: float = 60.0
+    call_seconds: float = 40.0
+    longest_delay_seconds: float = 300.0
+    # After this many attempts a step waits for an operator: some four hours of trying.
+    max_attempts: int = 50
+
 
 S = TypeVar("S", bound=msgspec.Struct)
 O = TypeVar("O")  # noqa: E741
@@ -85,78 +100,97 @@ async def prepare_step(
     step_id: str,
     state: S,
     *,
-    body_hash: bytes | None = None,
-    leased: bool = False,
-) -> bool:
-    """Write down what is to be done, in the caller's transaction; False if it stands already.
+    asked: bytes | None = None,
+    lease_seconds: float = 0.0,
+) -> Row[Any] | None:
+    """Write down what is to be done, in the caller's transaction; None if it stands already.
 
-    `leased` keeps it from other runners, because the caller carries it out at once.
+    `lease_seconds` keeps it from other runners, for a caller who carries it out at once.
     """
-    due_at = func.clock_timestamp()
     row = {
-        "attempts": int(leased),
-        "fence": int(leased),
-        "body_hash": body_hash,
         "step_id": step_id,
         "kind": kind.kind,
         "state": msgspec.to_builtins(state),
+        "traceparent": traceparent(),
         "status": "prepared",
-        "due_at": due_at + LEASE if leased else due_at,
+        "attempts": int(lease_seconds > 0),
+        "fence": int(lease_seconds > 0),
+        "due_at": func.clock_timestamp() + timedelta(seconds=lease_seconds),
         "created_at": db.now,
+        "body_hash": asked,
     }
-    added = await db.execute(insert(steps).values(row).on_conflict_do_nothing())
-    return added.rowcount == 1
+    added = await db.execute(insert(steps).values(row).on_conflict_do_nothing().returning(steps))
+    db.ring(BELL)
+    return added.first()
 
 
 class StepRunner:
-    """Carries out the steps of a service; replicas share them by leases."""
+    """Carries out the steps of a service, several at once; replicas share them by leases."""
 
-    def __init__(self, database: Database, relay: Relay, kinds: Sequence[Step[Any, Any]]) -> None:
+    def __init__(
+        self, database: Database, kinds: Sequence[Step[Any, Any]], times: StepTimes | None = None
+    ) -> None:
+        self.times = times or StepTimes()
         self._database = database
-        self._relay = relay
         self._kinds = {step.kind: step for step in kinds}
+        self._bell = database.bell(BELL)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def stop(self) -> None:
+        """Begin no more steps, and finish those that are under way."""
+        self._stopping = True
+        self._bell.set()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
 
     async def run(self) -> None:
-        """Carry out what is due, until canceled."""
-        while True:
+        """Carry out what is due, until stopped."""
+        while not self._stopping:
             try:
-                busy = await self.run_once()
+                # By half, so that one statement takes several when there are many.
+                while (room := AT_ONCE - len(self._under_way)) >= AT_ONCE // 2:
+                    leased = await self._lease(room)
+                    for row in leased:
+                        self.begin(row)
+                    if len(leased) < room:
+                        break
             except Exception as error:
                 if not is_transient(error):
-                    logger.exception("step failed outside its call")
-                busy = False
-            if not busy:
+                    logger.exception("steps cannot be taken")
                 await asyncio.sleep(POLL_SECONDS)
+            await wait_for(self._bell, POLL_SECONDS)
 
-    async def run_once(self) -> bool:
-        """Carry out one due step; False when there is none."""
-        leased = await self._lease()
-        if leased is None:
-            return False
-        await self.carry_out(leased)
-        return True
+    def begin(self, leased: Row[Any]) -> asyncio.Task[None]:
+        """Carry out a step that is leased to us; it goes on when nobody waits for the task."""
+        task = asyncio.create_task(self._carry_out(leased))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
-    async def carry_out(self, leased: Any) -> bool:
-        """Call and conclude a step that is leased; False when its outcome is not known yet."""
-        step = self._kinds[leased.kind]
-        state = msgspec.convert(leased.state, step.state)
-        failpoint("step.prepared")
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._bell.set()
+
+    async def _carry_out(self, leased: Row[Any]) -> None:
+        begin_trace(leased.traceparent)
         try:
-            outcome = await step.call(leased.step_id, state)
+            step = self._kinds[leased.kind]
+            state = msgspec.convert(leased.state, step.state)
+            failpoint("step.prepared")
+            async with asyncio.timeout(self.times.call_seconds):
+                outcome = await step.call(leased.step_id, state)
+            failpoint("step.called")
+            async with self._database.transaction() as db:
+                if await self._finish(db, leased):
+                    events = await step.conclude(leased.step_id, state, outcome, db)
+                    await add_events(db, events)
+                    failpoint("step.uncommitted")
+            failpoint("step.concluded")
         except Exception as error:  # noqa: BLE001 -- kept in the row, tried again
             await self._put_off(leased, error)
-            return False
-        failpoint("step.called")
-        async with self._database.transaction() as db:
-            if await self._finish(db, leased):
-                events = await step.conclude(leased.step_id, state, outcome, db)
-                await add_events(db, events)
-                failpoint("step.uncommitted")
-        failpoint("step.concluded")
-        self._relay.wake()
-        return True
 
-    async def _lease(self) -> Any:
+    async def _lease(self, most: int) -> Sequence[Row[Any]]:
         due = (
             select(steps.c.step_id)
             .where(
@@ -165,23 +199,27 @@ class StepRunner:
                 steps.c.kind.in_(list(self._kinds)),
             )
             .order_by(steps.c.due_at)
-            .limit(1)
+            .limit(most)
             .with_for_update(skip_locked=True)
+            .cte("due")
         )
+        # A step that ends its process every time never gets to be put off.
+        spent = steps.c.attempts >= self.times.max_attempts
         async with self._database.transaction() as db:
             leased = await db.execute(
                 update(steps)
-                .where(steps.c.step_id == due.scalar_subquery())
+                .where(steps.c.step_id == due.c.step_id)
                 .values(
                     fence=steps.c.fence + 1,
                     attempts=steps.c.attempts + 1,
-                    due_at=func.clock_timestamp() + LEASE,
+                    status=case((spent, "parked"), else_="prepared"),
+                    due_at=func.clock_timestamp() + timedelta(seconds=self.times.lease_seconds),
                 )
                 .returning(steps)
             )
-            return leased.first()
+            return [row for row in leased if row.status == "prepared"]
 
-    async def _finish(self, db: Db, leased: Any) -> bool:
+    async def _finish(self, db: Db, leased: Row[Any]) -> bool:
         """Whether this runner still holds the step; one that came back too late changes nothing."""
         done = await db.execute(
             update(steps)
@@ -194,19 +232,29 @@ class StepRunner:
         )
         return done.rowcount == 1
 
-    async def _put_off(self, leased: Any, error: Exception) -> None:
+    async def _put_off(self, leased: Row[Any], error: Exception) -> None:
+        parked = leased.attempts >= self.times.max_attempts
         logger.warning(
-            "call failed, its outcome is not known",
-            extra={"fields": {"step": leased.step_id, "error": repr(error)[:200]}},
+            "step failed, its outcome is not known",
+            exc_info=error,
+            extra={"fields": {"step": leased.step_id, "parked": parked}},
         )
-        wait = timedelta(seconds=backoff_seconds(leased.attempts, longest=300.0))
-        async with self._database.transaction() as db:
-            await db.execute(
-                update(steps)
-                .where(steps.c.step_id == leased.step_id, steps.c.fence == leased.fence)
-                .values(
-                    due_at=func.clock_timestamp() + wait,
-                    last_error=repr(error)[:500],
-                    status="parked" if leased.attempts >= MAX_ATTEMPTS else "prepared",
+        wait = backoff_seconds(leased.attempts, longest=self.times.longest_delay_seconds)
+        try:
+            async with self._database.transaction() as db:
+                await db.execute(
+                    update(steps)
+                    .where(
+                        steps.c.step_id == leased.step_id,
+                        steps.c.fence == leased.fence,
+                        steps.c.status == "prepared",
+                    )
+                    .values(
+                        due_at=func.clock_timestamp() + timedelta(seconds=wait),
+                        last_error=repr(error)[:500],
+                        status="parked" if parked else "prepared",
+                    )
                 )
-            )
+        except Exception:
+            # Its lease runs out, and then it is tried again all the same.
+            logger.exception("step could not be put off")

@@ -32,6 +32,7 @@ outbox = Table(
     Column("traceparent", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("leased_until", Moment),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
 )
 
 # Messages heard, once per consumer.
@@ -48,6 +49,7 @@ inbox = Table(
 answers = Table(
     "answers",
     chassis,
+    Column("organization_id", Text, primary_key=True),
     Column("principal", Text, primary_key=True),
     Column("operation", Text, primary_key=True),
     Column("idempotency_key", Text, primary_key=True),
@@ -67,6 +69,8 @@ dead_letters = Table(
     Column("content_hash", LargeBinary, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("message_id", Text),
+    Column("traceparent", Text),
     Column("organization_id", Text),
     Column("event_id", Text),
     Column("reason", Text, nullable=False),
@@ -88,6 +92,7 @@ steps = Table(
     Column("step_id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("state", JSONB, nullable=False),
+    Column("traceparent", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("fence", BigInteger, nullable=False, server_default=text("0")),
@@ -99,7 +104,7 @@ steps = Table(
     Column("body_hash", LargeBinary),
     Column("refused", Boolean),
     Column("reply", LargeBinary),
-    Index("steps_due", "due_at", postgresql_where=text("status = 'prepared'")),
+    Index("steps_open", "status", "due_at", postgresql_where=text("status <> 'concluded'")),
 )
 
 

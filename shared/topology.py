@@ -1,5 +1,6 @@
 """Streams and durable consumers, declared before anybody publishes or listens."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from nats.js import JetStreamContext
@@ -16,8 +17,10 @@ from nats.js.errors import NotFoundError
 from shared.contracts.usage import MAX_ENVELOPE_BYTES, USAGE_KINDS
 
 OWNERS = ("account", "subscription", "invoicing", "cost_metering", "stripe_gateway")
-# Room for an envelope and its headers.
-MAX_MESSAGE_BYTES = MAX_ENVELOPE_BYTES + 4096
+# Room for what a message carries beside its body.
+HEADER_BYTES = 4096
+# A fact that one of our services tells.
+MAX_FACT_BYTES = 128 * 1024
 GIBIBYTE = 1024**3
 
 # Unread usage of one agent; beyond it that agent alone is told to wait.
@@ -32,7 +35,7 @@ USAGE = StreamConfig(
     discard_new_per_subject=True,
     max_msgs_per_subject=MAX_ENVELOPES_PER_AGENT,
     max_bytes=4 * GIBIBYTE,
-    max_msg_size=MAX_MESSAGE_BYTES,
+    max_msg_size=MAX_ENVELOPE_BYTES + HEADER_BYTES,
     duplicate_window=0.1,
     deny_delete=True,
     allow_direct=False,
@@ -45,7 +48,7 @@ EVENTS = StreamConfig(
     storage=StorageType.FILE,
     discard=DiscardPolicy.NEW,
     max_bytes=2 * GIBIBYTE,
-    max_msg_size=MAX_MESSAGE_BYTES * 2,
+    max_msg_size=MAX_FACT_BYTES + HEADER_BYTES,
     duplicate_window=600,
     deny_delete=True,
     allow_direct=False,
@@ -81,9 +84,13 @@ def durable(service: str, stream: str, subject: str) -> Durable:
     return Durable(stream, f"{service}-{'-'.join(words)}", subject)
 
 
-async def declare(js: JetStreamContext, durables: tuple[Durable, ...] = ()) -> None:
+async def declare(
+    js: JetStreamContext,
+    durables: Sequence[Durable] = (),
+    streams: Sequence[StreamConfig] = STREAMS,
+) -> None:
     """Make streams and durables as written here; what exists is brought up to date."""
-    for stream in STREAMS:
+    for stream in streams:
         try:
             await js.stream_info(stream.name or "")
         except NotFoundError:

@@ -9,6 +9,7 @@ def create_first_chassis_tables() -> None:
     """Outbox, inbox, answers, dead letters and steps."""
     op.create_table(
         "answers",
+        sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("principal", sa.Text(), nullable=False),
         sa.Column("operation", sa.Text(), nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=False),
@@ -16,7 +17,7 @@ def create_first_chassis_tables() -> None:
         sa.Column("refused", sa.Integer(), nullable=False),
         sa.Column("reply", sa.LargeBinary(), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("principal", "operation", "idempotency_key"),
+        sa.PrimaryKeyConstraint("organization_id", "principal", "operation", "idempotency_key"),
     )
     op.create_index(
         "answers_answered_at", "answers", ["answered_at"], unique=False, postgresql_using="brin"
@@ -28,6 +29,8 @@ def create_first_chassis_tables() -> None:
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("traceparent", sa.Text(), nullable=True),
         sa.Column("organization_id", sa.Text(), nullable=True),
         sa.Column("event_id", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -59,6 +62,7 @@ def create_first_chassis_tables() -> None:
         sa.Column("traceparent", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("position"),
     )
     op.create_table(
@@ -66,6 +70,7 @@ def create_first_chassis_tables() -> None:
         sa.Column("step_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", postgresql.JSONB(), nullable=False),
+        sa.Column("traceparent", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -79,9 +84,9 @@ def create_first_chassis_tables() -> None:
         sa.PrimaryKeyConstraint("step_id"),
     )
     op.create_index(
-        "steps_due",
+        "steps_open",
         "steps",
-        ["due_at"],
+        ["status", "due_at"],
         unique=False,
-        postgresql_where=sa.text("status = 'prepared'"),
+        postgresql_where=sa.text("status <> 'concluded'"),
     )
