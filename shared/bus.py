@@ -145,7 +145,7 @@ def _read_answer(message: Msg, wanted: type[Any], answerer: str) -> Any:
 def connection_options(settings: Settings, name: str) -> dict[str, Any]:
     """How every process of ours connects: its own inbox, no end to reconnecting."""
     return {
-        "servers": [settings.nats_url],
+        "servers": settings.nats_url.split(","),
         "name": name,
         "user_credentials": settings.nats_credentials,
         "inbox_prefix": f"_INBOX_{name}".encode() if settings.nats_credentials else b"_INBOX",

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 
 class SettingsError(Exception):
@@ -15,21 +16,22 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every process needs to know; field `nats_url` is read from `NATS_URL`.
 
-    `nats_credentials` is the path of a credentials file. `clock` other than `system` is for tests.
+    `nats_url` may name the servers of a cluster, with commas between. `nats_credentials` is the path
+    of a credentials file.
     """
 
     environment: Literal["development", "production"] = "development"
-    nats_url: str = "nats://127.0.0.1:4222"
+    nats_url: Annotated[str, Meta(pattern=r"^(nats|tls)://.")] = "nats://127.0.0.1:4222"
     nats_credentials: str | None = None
     http_host: str = "127.0.0.1"
-    http_port: int = 0
+    http_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
 class ServiceSettings(Settings, frozen=True, kw_only=True):
     """A service that owns tables: its database as its runtime role sees it."""
 
-    database_url: str
+    database_url: Annotated[str, Meta(pattern=r"^postgres(ql)?://.")]
 
 
 S = TypeVar("S", bound=Settings)
@@ -49,9 +51,18 @@ def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        rule, _, place = str(error).partition(" - at `$.")
-        name = place.rstrip("`").upper() if place else rule.rpartition("`")[0].rpartition("`")[2]
-        raise SettingsError(f"Setting {name.upper()}: {rule}.") from None
+        raise SettingsError(_sentence(kind, str(error))) from None
+
+
+def _sentence(kind: type[Settings], error: str) -> str:
+    rule, _, place = error.partition(" - at `$.")
+    if not place:
+        return f"Setting {rule.split('`')[1].upper()}: is required."
+    name = place.rstrip("`")
+    choices = get_args(get_type_hints(kind)[name])
+    if rule.startswith("Invalid enum value"):  # it quotes the value, which may be a secret
+        rule = f"is one of {', '.join(choices)}"
+    return f"Setting {name.upper()}: {rule[0].lower()}{rule[1:]}."
 
 
 def _value(name: str, source: Mapping[str, str]) -> str | None:
