@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 
 from shared import dead_letters
 from shared.consumers import BatchHandler, EventHandler, Splitter, each_event
-from shared.contracts.base import Event, Request, event_subject, name_of, owner_of
+from shared.contracts.base import Event, Request, event_subject, owner_of, request_subject
 from shared.contracts.operations import (
     DiscardDeadLetters,
     ListDeadLetters,
@@ -125,6 +125,10 @@ class Service:
         """
 
         def register(handler: H) -> H:
+            if owner_of(kind) not in {self.name, owner_of(ListDeadLetters)}:
+                raise ValueError(f"{kind.__name__} is {owner_of(kind)}'s to answer")
+            if kind in self._kinds_answered():
+                raise ValueError(f"{kind.__name__} is answered twice")
             self.answered.append(Answered(kind, handler, writes))
             return handler
 
@@ -162,11 +166,15 @@ class Service:
         return (*heard, *(each.durable for each in self.taken))
 
     def describe(self) -> dict[str, list[str]]:
-        """What it hears and answers, for documents and tests."""
+        """The subjects that it hears and answers, for documents and tests."""
         return {
             "hears": [each.subject for each in self.durables],
-            "answers": [f"{owner_of(each.kind)}.{name_of(each.kind)}" for each in self.answered],
+            "answers": [request_subject(kind, self.name) for kind in self._kinds_answered()],
         }
+
+    def _kinds_answered(self) -> list[type[Request[Any]]]:
+        stepped = [step.request for step in self.answering_steps]
+        return [*(each.kind for each in self.answered), *stepped]
 
     def _answer_operations(self) -> None:
         self.answers(ListDeadLetters)(dead_letters.list_letters)
