@@ -16,8 +16,8 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every process needs to know; field `nats_url` is read from `NATS_URL`.
 
-    `nats_url` may name the servers of a cluster, with commas between. `nats_credentials` is the path
-    of a credentials file.
+    `nats_url` may name the servers of a cluster, with commas between; `nats_credentials` is the
+    path of a credentials file.
     """
 
     environment: Literal["development", "production"] = "development"
