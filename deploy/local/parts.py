@@ -141,7 +141,11 @@ def service_processes(
 def gateway_environment(options: Options, nats_url: str) -> dict[str, str]:
     """The gateway's settings: ours, and whatever else of them the environment has."""
     names = [field.name.upper() for field in msgspec.structs.fields(GatewaySettings)]
+    port = options.ports["PORT"]
+    # The pages that may act with a cookie: those we serve, and a developer's `next dev`.
+    pages = (f"http://localhost:{port}", f"http://127.0.0.1:{port}", "http://localhost:3000")
     return {
+        "STRIPE_FRONTEND_URL": ",".join(pages),
         "AUTH_SECRET_FILE": str(auth_secret(options.keys)),
         "PUBLIC_NATS_URL": nats_url,
         **_passed_on(names),
