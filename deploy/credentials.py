@@ -3,19 +3,17 @@
 import argparse
 import asyncio
 import logging
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from deploy.files import write_private
+from deploy.files import default_home, default_nats_url, write_private
 from shared.bus import AnswerFailed, AnswerTimedOut, Bus, NoAnswerer
 from shared.contracts.base import Refusal
 from shared.contracts.cost_metering import RegisterAgent
 from shared.credentials import AgentCredential, issue_agent_credential
 from shared.settings import Settings
 
-DEFAULT_NATS_URL = "nats://127.0.0.1:4222"
 CONNECT_TIMEOUT_SECONDS = 5
 OPERATOR = "operator"
 
@@ -104,13 +102,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--home",
         type=Path,
-        default=Path(os.environ.get("BILLING_HOME", "var")),
+        default=default_home(),
         help="the data folder of `make run` (default: $BILLING_HOME or var)",
     )
     parser.add_argument(
         "--nats-url",
-        default=os.environ.get("NATS_URL", DEFAULT_NATS_URL),
-        help="the bus (default: $NATS_URL or %(default)s)",
+        default=default_nats_url(),
+        help="the bus (default: $NATS_URL, or that of make run: %(default)s)",
     )
     parser.add_argument("--out", type=Path, help="write a file of mode 0600 instead of printing")
     return parser

@@ -22,9 +22,9 @@ from nats.js.api import Base
 from nats.js.errors import Error as JetStreamError
 
 from deploy.embedded.postgres import DURABILITY
-from deploy.files import default_home
+from deploy.files import default_home, default_nats_url
 from deploy.services import load_services
-from deploy.topology import DEFAULT_NATS_URL, NotDeclared, connect
+from deploy.topology import NotDeclared, connect
 from services.gateway.service_keys import ServiceKeys
 from services.gateway.settings import GatewaySettings, check
 from shared.settings import SettingsError, load
@@ -158,7 +158,7 @@ async def check_bus(environment: Environment) -> list[str]:
 
 
 def _monitor_of(environment: Environment) -> str:
-    host = urlsplit(environment.get("NATS_URL") or DEFAULT_NATS_URL).hostname
+    host = urlsplit(environment.get("NATS_URL") or default_nats_url()).hostname
     return f"http://{host}:8222"
 
 
@@ -170,7 +170,7 @@ def _get(url: str) -> bytes:
 async def check_streams(environment: Environment, home: Path) -> list[str]:
     """Streams and consumers exactly as they are declared."""
     try:
-        bus = await connect(environment.get("NATS_URL") or DEFAULT_NATS_URL, home / "keys")
+        bus = await connect(environment.get("NATS_URL") or default_nats_url(), home / "keys")
     except NotDeclared as error:
         return [str(error)]
     js = bus.connection.jetstream()

@@ -20,3 +20,9 @@ def write_private(path: Path, text: str) -> None:
 def default_home() -> Path:
     """The folder of an installation's data and keys: `BILLING_HOME`, else `var`."""
     return Path(os.environ.get("BILLING_HOME") or "var")
+
+
+def default_nats_url() -> str:
+    """The bus: `NATS_URL`, else the one of `make run` on `NATS_PORT`."""
+    port = os.environ.get("NATS_PORT") or "4222"
+    return os.environ.get("NATS_URL") or f"nats://127.0.0.1:{port}"

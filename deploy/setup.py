@@ -17,7 +17,7 @@ import asyncpg
 
 from deploy.bus_config import closed_accounts, server_configuration
 from deploy.bus_keys import BusKeys
-from deploy.files import default_home, write_private
+from deploy.files import default_home, default_nats_url, write_private
 from deploy.provisioning import (
     ServiceDatabase,
     UnsafeDatabase,
@@ -25,7 +25,7 @@ from deploy.provisioning import (
     provision_databases,
 )
 from deploy.services import GATEWAY, GATEWAY_HEARS, OWNERS, load_services
-from deploy.topology import DEFAULT_NATS_URL, NotDeclared, declare_topology
+from deploy.topology import NotDeclared, declare_topology
 from shared.migrations import migrate
 from shared.service import Service
 
@@ -132,8 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         admin_dsn = os.environ["DATABASE_URL"]
-        nats_url = os.environ.get("NATS_URL", DEFAULT_NATS_URL)
-        asyncio.run(prepare(admin_dsn, nats_url, options.home, options.hand_out))
+        asyncio.run(prepare(admin_dsn, default_nats_url(), options.home, options.hand_out))
     except KeyError:
         sys.stderr.write("Setting DATABASE_URL: the administrator's address is required.\n")
         return 1

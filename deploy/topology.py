@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import nats.errors
 from nats.js.errors import APIError
 
-from deploy.files import default_home
+from deploy.files import default_home, default_nats_url
 from deploy.services import load_services
 from shared.bus import Bus
 from shared.service import Service
@@ -18,7 +17,6 @@ from shared.settings import Settings
 from shared.topology import declare
 
 USER = "topology"
-DEFAULT_NATS_URL = "nats://127.0.0.1:4222"
 CONNECT_TIMEOUT_SECONDS = 10
 
 
@@ -84,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--nats-url",
-        default=os.environ.get("NATS_URL", DEFAULT_NATS_URL),
-        help="the bus (default: $NATS_URL or %(default)s)",
+        default=default_nats_url(),
+        help="the bus (default: $NATS_URL, or that of make run: %(default)s)",
     )
     return parser
 

@@ -23,7 +23,8 @@ class Screen:
         self._is_live = False
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Begin to show, with an empty list."""
+        self._lines.clear()
         if self._console.is_terminal:
             self._live.start()
             self._is_live = True

@@ -123,7 +123,8 @@ class Imitation:
         for volume in self.compose.services[service].volumes:
             name, target = volume.split(":")[:2]
             text = text.replace(target, str(self.volume(name)))
-        text = re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", text)
+        while (unset := re.sub(r"\$\{[A-Z_]+:-([^${}]*)\}", r"\1", text)) != text:
+            text = unset
         text = re.sub(
             r"(?<=[/@])(postgres|nats):([0-9]+)",
             lambda match: f"127.0.0.1:{self.port(match[1], int(match[2]))}",

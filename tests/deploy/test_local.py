@@ -82,6 +82,7 @@ def test_children_get_the_settings_they_need_and_nothing_else(running: LocalRun)
         "AGENT_SIGNING_SEED",
         "AGENTS_ACCOUNT_FILE",
         "PUBLIC_NATS_URL",
+        "STRIPE_FRONTEND_URL",
     }
     for each in running.family()[1:]:
         assert CANARY not in each.environ()
