@@ -27,6 +27,8 @@ from shared.settings import SettingsError, load
 
 DEMO_ORGANIZATION = "acme"
 TOKEN_LIFETIME = timedelta(hours=12)
+# A log that has grown beyond this is put aside at the next start, in place of the one before.
+MAX_LOG_BYTES = 20 * 1024 * 1024
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Each of them is a sentence for the user.
 FAILURES = (GivenUp, NotDeclared, NotPrepared, ServerFailed, SettingsError)
@@ -83,6 +85,7 @@ async def _start_and_watch(options: Options, keeper: Keeper, screen: Screen) -> 
 
 async def _start(options: Options, keeper: Keeper, screen: Screen) -> dict[str, str]:
     """Start servers, prepare them, start processes; returns the gateway's environment."""
+    _put_long_logs_aside(options)
     now, services = datetime.now(UTC), load_services()
     keys = make_keys(options.keys, services, now)
     postgres = None if options.database_url else embedded_postgres(options)
@@ -107,6 +110,12 @@ async def _start(options: Options, keeper: Keeper, screen: Screen) -> dict[str, 
         keeper.start({GATEWAY: gateway_process(options, environment)}),
     )
     return environment
+
+
+def _put_long_logs_aside(options: Options) -> None:
+    for log in options.logs.glob("*.log"):
+        if log.stat().st_size > MAX_LOG_BYTES:
+            log.replace(log.with_suffix(".log.old"))
 
 
 def _welcome(options: Options, environment: dict[str, str]) -> str:
