@@ -80,7 +80,8 @@ class Runtime:
         self.health.starting = True
         self.database = Database(settings.database_url, clock or SystemClock(), service.name)
         self.bus: Bus
-        self._broker = _broker(settings, service.name)
+        self._options = connection_options(settings, service.name)
+        self._broker = _broker(self._options)
         self._free = asyncio.Semaphore(AT_ONCE)
         self._consumers: dict[str, Consumer] = {}
         self._progress: dict[str, Progress] = {}
@@ -132,6 +133,8 @@ class Runtime:
             pull_sub=PullSub(batch_size=100, timeout=0.1, batch=True),
             ack_policy=AckPolicy.MANUAL,
             decoder=whole_batch,
+            # Its own default is an inbox that the bus does not let us hear.
+            inbox_prefix=self._options["inbox_prefix"] + b".",
         )(receive)
 
     async def open(self) -> None:
@@ -258,11 +261,10 @@ class Runtime:
         logger.info("service has stopped")
 
 
-def _broker(settings: ServiceSettings, name: str) -> Broker:
-    options = connection_options(settings, name)
-    credentials = options.pop("user_credentials")
+def _broker(options: dict[str, Any]) -> Broker:
+    credentials = options["user_credentials"]
     return Broker(
-        **options,
+        **{name: value for name, value in options.items() if name != "user_credentials"},
         security=NatsCredentials(credentials) if credentials else None,
         logger=None,
         apply_types=False,
