@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +54,11 @@ TIMES = Times(
 )
 ACK_WAIT_SECONDS = 1.0
 START_SECONDS = 20.0
+
+
+def order(order_id: str, note: str = "") -> OrderPlaced:
+    """A fact of the shop's."""
+    return OrderPlaced(organization_id="acme", order_id=order_id, note=note)
 
 
 @dataclass
@@ -191,12 +196,12 @@ class Stage:
         return await self.rows(service, "SELECT * FROM dead_letters ORDER BY letter_id")
 
     async def publish(
-        self, event: Event, message_id: str | None = None, user: str = "shop"
+        self, event: Event, message_id: str | None = None, *, bus: Bus | None = None
     ) -> None:
-        """Publish a fact past the outbox."""
+        """Publish a fact of the shop's past its outbox."""
         headers = {"Nats-Msg-Id": message_id} if message_id else None
-        async with self.bus(user) as bus:
-            await bus.connection.jetstream().publish(
+        async with nullcontext(bus) if bus else self.bus("shop") as connected:
+            await connected.connection.jetstream().publish(
                 event_subject(type(event), event.organization_id),
                 msgspec.json.encode(event),
                 headers=headers,
