@@ -8,6 +8,8 @@ folders, host names are this machine, ports are free ones. Nothing else is chang
 import importlib.util
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from deploy.embedded.process import MYSELF, launch_command
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -165,11 +168,15 @@ class Imitation:
     def started(self, service: str, *before: str) -> Iterator[subprocess.Popen[bytes]]:
         """Its command as a process, after the words that its image puts before."""
         command = [*before, *self.compose.services[service].command]
+        words = [self.here(service, word) for word in command]
+        environment = self.environment(service)
+        program = shutil.which(words[0], path=environment["PATH"])
+        assert program is not None
         with (self.folder / f"{service}.log").open("wb") as log:
             process = subprocess.Popen(
-                [self.here(service, word) for word in command],
-                cwd=ROOT,
-                env=self.environment(service),
+                # Tied to us, so that a suite that is killed leaves nothing behind.
+                launch_command([program, *words[1:]], ROOT, MYSELF, signal.SIGKILL),
+                env=environment,
                 stdout=log,
                 stderr=log,
             )

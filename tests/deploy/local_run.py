@@ -44,7 +44,8 @@ class LocalRun:
         self._lines: queue.Queue[str] = queue.Queue()
         read, write = pty.openpty() if tty else os.pipe()
         self.process = subprocess.Popen(
-            [*before, sys.executable, "-m", "deploy.local", *arguments],
+            # Tied to us, so that a suite that is killed leaves nothing behind either.
+            [*before, sys.executable, "-m", "deploy.local", "--stop-with-parent", *arguments],
             cwd=ROOT,
             env={
                 "PATH": os.environ["PATH"],

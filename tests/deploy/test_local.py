@@ -240,7 +240,7 @@ def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path, moment: 
 
 def test_it_stops_when_the_one_who_started_it_is_killed(tmp_path: Path) -> None:
     starter = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
-    with LocalRun(tmp_path / "home", "--stop-with-parent", before=starter) as run:
+    with LocalRun(tmp_path / "home", before=starter) as run:
         run.wait_for(READY)
         family = run.family()
         run.process.kill()
