@@ -1,6 +1,8 @@
 """An organization as the meter meets it: agents that publish, and questions about the costs."""
 
+import asyncio
 import json
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,16 +43,24 @@ class Customer:
     connections: dict[str, Client] = field(default_factory=dict)
     last_sequence: int = 0
 
-    async def publish(self, *bodies: bytes, agent_id: str = "agent-1") -> None:
-        """Publish envelopes as an agent does, each acknowledged before the next."""
+    async def publish(self, *bodies: bytes, agent_id: str = "agent-1", at_once: int = 1) -> None:
+        """Publish envelopes as an agent does, `at_once` of them waiting to be acknowledged."""
         if agent_id not in self.connections:
             self.connections[agent_id] = await self.stack.agent(self.organization_id, agent_id)
+        waiting = deque(bodies)
+
+        async def publish_next() -> None:
+            while waiting:
+                await self._publish(waiting.popleft(), agent_id)
+
+        await asyncio.gather(*(publish_next() for _ in range(at_once)))
+
+    async def _publish(self, body: bytes, agent_id: str) -> None:
         subject = usage_subject("llm", self.organization_id, agent_id)
-        for body in bodies:
-            answer = await self.connections[agent_id].request(subject, body, timeout=10)
-            stored = json.loads(answer.data)
-            assert stored.get("stream") == DURABLE.stream, stored
-            self.last_sequence = max(self.last_sequence, stored["seq"])
+        answer = await self.connections[agent_id].request(subject, body, timeout=10)
+        stored = json.loads(answer.data)
+        assert stored.get("stream") == DURABLE.stream, stored
+        self.last_sequence = max(self.last_sequence, stored["seq"])
 
     async def report(self, *events: Any, agent_id: str = "agent-1", **header: Any) -> None:
         """Publish events in one envelope, and wait until the meter has dealt with it."""
