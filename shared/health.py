@@ -109,9 +109,12 @@ class Health:
         """Be ready only while `check` answers None; otherwise it answers what is wrong."""
         self._checks.append((name, check))
 
+    def guard_process(self) -> None:
+        """End this process when its loop is stuck; not for a loop that shares its process."""
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
     async def beat(self) -> None:
         """Show that the event loop turns, until canceled."""
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         try:
             while True:
                 self._beat_at = time.monotonic()

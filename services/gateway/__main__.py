@@ -68,6 +68,7 @@ async def serve(settings: GatewaySettings) -> None:
     # uvicorn repeats the signal that stopped it, once it has drained; by then we are ending.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
+    health.guard_process()
     beat = asyncio.create_task(health.beat())
     try:
         await DrainingServer(config, drain).serve()
