@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import nats.errors
 from nats.js import JetStreamContext
-from sqlalchemy import Interval, Row, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Interval, Row, delete, func, insert, literal, select, update
 
 from shared.bus import MESSAGE_ID_HEADER, TRACE_HEADER, Bus, backoff_seconds
 from shared.clock import new_id
@@ -91,13 +91,21 @@ class Relay:
                 await asyncio.sleep(backoff_seconds(attempt, longest=5.0))
 
     async def relay_once(self) -> bool:
-        """Lease, publish and delete one batch; whether there may be more to publish now.
+        """Publish one batch of new facts, and one of those that were refused or that a dead relay
+        left; whether there may be more to publish now.
 
-        Raises a nats error when nothing of it was taken.
+        Raises a nats error when new facts were there and none was taken.
         """
-        rows = await self._take()
+        new = await self._relay(outbox.c.leased_until.is_(None))
+        left = await self._relay(outbox.c.leased_until < func.clock_timestamp())
+        if new.rows and not new.published:
+            raise nats.errors.TimeoutError
+        return RELAY_BATCH in (new.rows, left.rows)
+
+    async def _relay(self, which: ColumnElement[bool]) -> "_Relayed":
+        rows = await self._take(which)
         if not rows:
-            return False
+            return _Relayed(0, 0)
         results = await asyncio.gather(*(self._publish(row) for row in rows))
         failpoint("outbox.published")
         published = [row.position for row, done in zip(rows, results, strict=True) if done]
@@ -111,16 +119,13 @@ class Relay:
                 .where(outbox.c.position.in_(refused))
                 .values(leased_until=func.clock_timestamp() + wait * _SECOND)
             )
-        if not published:
-            raise nats.errors.TimeoutError
-        return len(rows) == RELAY_BATCH
+        return _Relayed(len(rows), len(published))
 
-    async def _take(self) -> Sequence[Row[Any]]:
-        moment = func.clock_timestamp()
+    async def _take(self, which: ColumnElement[bool]) -> Sequence[Row[Any]]:
         # A CTE, because PostgreSQL may run a subquery that locks and limits more than once.
         free = (
             select(outbox.c.position)
-            .where((outbox.c.leased_until.is_(None)) | (outbox.c.leased_until < moment))
+            .where(which)
             .order_by(outbox.c.position)
             .limit(RELAY_BATCH)
             .with_for_update(skip_locked=True)
@@ -130,7 +135,10 @@ class Relay:
             leased = await db.execute(
                 update(outbox)
                 .where(outbox.c.position == free.c.position)
-                .values(leased_until=moment + self._lease, attempts=outbox.c.attempts + 1)
+                .values(
+                    leased_until=func.clock_timestamp() + self._lease,
+                    attempts=outbox.c.attempts + 1,
+                )
                 .returning(outbox)
             )
             return sorted(leased.all(), key=lambda row: row.position)
@@ -147,3 +155,8 @@ class Relay:
 
 
 _SECOND = literal(timedelta(seconds=1), Interval)
+
+
+class _Relayed(NamedTuple):
+    rows: int
+    published: int
