@@ -255,7 +255,9 @@ class DisputeChanged(Event, frozen=True, kw_only=True):
 
 
 class StripeSubscription(Reply, frozen=True, kw_only=True):
-    """A subscription as Stripe has it; `status_at_stripe` is Stripe's own word."""
+    """A subscription as Stripe has it; `status_at_stripe` is Stripe's own word. Until
+    `pending_change_at` the customer has `tier`, which is paid, and from then on `pending_tier`.
+    """
 
     stripe_subscription_id: str
     tier: str | None
@@ -268,6 +270,8 @@ class StripeSubscription(Reply, frozen=True, kw_only=True):
     canceled_at: datetime | None
     trial_start: datetime | None
     trial_end: datetime | None
+    pending_tier: str | None = None
+    pending_change_at: datetime | None = None
 
 
 class SubscriptionChanged(Event, frozen=True, kw_only=True):
@@ -299,10 +303,12 @@ class PreviewPlanChange(Request[PlanChangePreview], frozen=True, kw_only=True):
 
 class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only=True):
     """Tell Stripe first: another plan now (charged before it takes effect) or at period end,
-    cancel now or at period end, or resume.
+    cancel now or at period end, or resume (drops a pending cancellation or downgrade).
+    Without `stripe_subscription_id` it is the one that runs.
     """
 
     organization_id: Organization
+    stripe_subscription_id: StripeId | None = None
     action: Literal["upgrade", "downgrade", "cancel", "cancel_now", "resume"]
     tier: Text | None = None
     price_cents: ChargeCents | None = None

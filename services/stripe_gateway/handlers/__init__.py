@@ -1,0 +1,1 @@
+"""What stripe_gateway does with requests, facts and webhooks."""

@@ -1,0 +1,104 @@
+"""The reconciler: what a webhook should have told is found all the same, within minutes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from sqlalchemy import update
+
+from services.stripe_gateway.handlers.links import order_customer
+from services.stripe_gateway.handlers.looks import order_look
+from services.stripe_gateway.handlers.webhooks import keep_event
+from services.stripe_gateway.handlers.workshop import Workshop
+from services.stripe_gateway.rules.objects import IncomingEvent
+from services.stripe_gateway.rules.webhooks import subject_of
+from services.stripe_gateway.store import charges, customers, purchases, webhooks
+from services.stripe_gateway.stripe_api.events import walk
+from shared.contracts.base import Event
+from shared.database import Db
+from shared.steps import Step, prepare_step
+from shared.tables import steps
+
+EVENTS = "events"
+# Events become listed a little after they happened, so each walk begins before the last one ended.
+OVERLAP = timedelta(minutes=15)
+# What has been under way this long is looked at, webhook or not.
+STALE = timedelta(minutes=2)
+# Of each kind, looked at in one round.
+MOST = 100
+
+
+class WalkState(Struct, frozen=True, kw_only=True):
+    """From when to when."""
+
+    since: datetime
+    until: datetime
+
+
+Walked = list[tuple[IncomingEvent, bytes]]
+
+
+class WalkEvents(Step[WalkState, Walked]):
+    """Walks Stripe's list of events; those that are known are passed over."""
+
+    kind = "walk_events"
+    state = WalkState
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    async def call(self, step_id: str, state: WalkState) -> Walked:  # noqa: ARG002 -- its form
+        """See Step."""
+        return [
+            (event, body)
+            async for event, body in walk(self._workshop.api, state.since)
+            if subject_of(event.kind) is not None
+        ]
+
+    async def conclude(
+        self,
+        step_id: str,  # noqa: ARG002 -- its form
+        state: WalkState,
+        outcome: Walked,
+        db: Db,
+    ) -> Sequence[Event]:
+        """See Step."""
+        for event, body in reversed(outcome):
+            await keep_event(event, body, db)
+        await webhooks.end_walk(db, EVENTS, state.until)
+        return ()
+
+
+class Reconciler:
+    """Orders the rounds; two replicas that order the same one are harmless."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    async def begin_round(self, db: Db) -> Sequence[Event]:
+        """Have everything looked at that is overdue."""
+        seconds = self._workshop.settings.stripe_reconcile_seconds
+        since = await webhooks.begin_walk(db, EVENTS, seconds)
+        if since is None:
+            return ()
+        moment = f"{int(db.now.timestamp())}"
+        state = WalkState(since=since - OVERLAP, until=db.now)
+        await prepare_step(db, WalkEvents, f"walk:{moment}", state)
+        stale = db.now - min(STALE, timedelta(seconds=seconds))
+        for row in await purchases.list_under_way(db, stale, MOST):
+            await order_look(db, "session", row.session_id, name=f"{row.session_id}:{moment}")
+        for row in await charges.list_under_way(db, stale, MOST):
+            name = f"{row.payment_intent_id}:{moment}"
+            await order_look(db, "intent", row.payment_intent_id, name=name)
+        for who in await customers.list_unlinked(db, stale, MOST):
+            await self._order_again(who.local_id, who.organization_id, db)
+        return ()
+
+    async def _order_again(self, local_id: str, organization_id: str, db: Db) -> None:
+        await order_customer(db, organization_id)
+        # An outage of hours parks the step; nobody has to be woken for a customer.
+        await db.execute(
+            update(steps)
+            .where(steps.c.step_id == f"customer:{local_id}", steps.c.status == "parked")
+            .values(status="prepared", attempts=0, due_at=db.now)
+        )

@@ -1,0 +1,226 @@
+"""Subscriptions: previewed, upgraded, lowered, canceled, resumed. Stripe is told first."""
+
+from datetime import UTC, datetime
+
+from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription
+from services.stripe_gateway.handlers.steps import Begun, StripeStep, Told
+from services.stripe_gateway.rules.objects import Preview, Subscription, SubscriptionItem
+from services.stripe_gateway.rules.refusals import (
+    ENDED,
+    NO_SUBSCRIPTION,
+    PLAN_MISSING,
+    UPGRADE_UNPAID,
+)
+from services.stripe_gateway.rules.subscriptions import (
+    PAID_PRICE,
+    PAID_TIER,
+    PAID_UNTIL,
+    UNMARKED,
+    lowered_until,
+    main_item,
+)
+from services.stripe_gateway.store import subscriptions
+from services.stripe_gateway.stripe_api import StripeRefused
+from services.stripe_gateway.stripe_api import subscriptions as at_stripe
+from services.stripe_gateway.stripe_api.prices import ensure_price
+from shared.contracts.base import Refusal, Reply
+from shared.contracts.stripe_gateway import (
+    ChangeStripeSubscription,
+    PlanChangePreview,
+    PreviewPlanChange,
+)
+from shared.database import Db
+
+
+class PreviewState(Begun, frozen=True, kw_only=True):
+    """Which change to look at."""
+
+    stripe_subscription_id: str
+    tier: str
+    price_cents: int
+    proration_date: datetime
+
+
+class PreviewChange(StripeStep[PreviewPlanChange, PreviewState, Preview | Refusal]):
+    """What another plan would cost now."""
+
+    kind = "preview_plan_change"
+    state = PreviewState
+    request = PreviewPlanChange
+
+    async def plan(self, request: PreviewPlanChange, begun: Begun, db: Db) -> PreviewState | Reply:
+        """See StripeStep."""
+        running = await subscriptions.find_running(db, request.organization_id)
+        if running is None:
+            return NO_SUBSCRIPTION
+        return PreviewState(
+            who=begun.who,
+            mark=begun.mark,
+            stripe_subscription_id=running.stripe_subscription_id,
+            tier=request.tier,
+            price_cents=request.price_cents,
+            proration_date=request.proration_date,
+        )
+
+    async def do(self, state: PreviewState, customer_id: str) -> Preview | Refusal:  # noqa: ARG002
+        """See StripeStep."""
+        api = self.workshop.api
+        current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
+        item = main_item(current)
+        if item is None:
+            return NO_SUBSCRIPTION
+        return await at_stripe.preview(
+            api,
+            state.mark,
+            current.id,
+            item.id,
+            state.tier,
+            state.price_cents,
+            int(state.proration_date.timestamp()),
+        )
+
+    async def done(self, state: PreviewState, value: Preview | Refusal, db: Db) -> Told:  # noqa: ARG002
+        """See StripeStep."""
+        if isinstance(value, Refusal):
+            return value, ()
+        proration = sum(line.amount for line in value.lines.data if line.proration)
+        moment = datetime.fromtimestamp(int(state.proration_date.timestamp()), UTC)
+        reply = PlanChangePreview(
+            due_now_cents=value.amount_due,
+            proration_cents=proration,
+            next_period_cents=state.price_cents,
+            proration_date=moment,
+        )
+        return reply, ()
+
+
+class ChangeState(Begun, frozen=True, kw_only=True):
+    """What to change."""
+
+    stripe_subscription_id: str
+    action: str
+    tier: str | None
+    price_cents: int | None
+    proration_date: int | None
+
+
+Changed = Subscription | Refusal
+
+
+class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
+    """Change a subscription at Stripe, and take what came of it as the truth."""
+
+    kind = "change_stripe_subscription"
+    state = ChangeState
+    request = ChangeStripeSubscription
+    laned = True
+
+    async def plan(
+        self, request: ChangeStripeSubscription, begun: Begun, db: Db
+    ) -> ChangeState | Reply:
+        """See StripeStep."""
+        running = await subscriptions.find_running(
+            db, request.organization_id, request.stripe_subscription_id
+        )
+        if running is None:
+            return NO_SUBSCRIPTION
+        needs_plan = request.action in {"upgrade", "downgrade"}
+        if needs_plan and (request.tier is None or request.price_cents is None):
+            return PLAN_MISSING
+        date = request.proration_date
+        return ChangeState(
+            who=begun.who,
+            mark=begun.mark,
+            stripe_subscription_id=running.stripe_subscription_id,
+            action=request.action,
+            tier=request.tier,
+            price_cents=request.price_cents,
+            proration_date=None if date is None else int(date.timestamp()),
+        )
+
+    async def do(self, state: ChangeState, customer_id: str) -> Changed:  # noqa: ARG002
+        """See StripeStep."""
+        api, mark = self.workshop.api, state.mark
+        current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
+        item = main_item(current)
+        if current.status in {"canceled", "incomplete_expired"} or item is None:
+            return current if state.action == "cancel_now" else ENDED
+        if state.action == "upgrade":
+            return await self._upgrade(state, current, item)
+        if state.action == "downgrade":
+            return await self._lower(state, current, item)
+        if state.action == "cancel_now":
+            return await at_stripe.cancel_now(api, mark, current.id)
+        if state.action == "resume":
+            return await self._resume(state, current, item)
+        return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)
+
+    async def _resume(
+        self, state: ChangeState, current: Subscription, item: SubscriptionItem
+    ) -> Changed:
+        api, mark = self.workshop.api, state.mark
+        if current.cancel_at is not None and not current.cancel_at_period_end:
+            current = await at_stripe.clear_cancel_at(api, mark, current.id)
+        elif current.cancel_at_period_end:
+            current = await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=False)
+        paid = current.metadata.get(PAID_PRICE)
+        if paid and lowered_until(current) is not None:
+            return await at_stripe.change_price_without_proration(
+                api, mark, current.id, item.id, paid, UNMARKED
+            )
+        return current
+
+    async def _upgrade(
+        self, state: ChangeState, current: Subscription, item: SubscriptionItem
+    ) -> Changed:
+        api, mark = self.workshop.api, state.mark
+        price = await ensure_price(api, mark, state.tier or "", state.price_cents or 0)
+        if lowered_until(current) is not None:
+            # The difference is to what is paid, not to the cheaper plan that was to follow.
+            paid = current.metadata.get(PAID_PRICE) or item.price.id
+            await at_stripe.change_price_without_proration(
+                api, mark, current.id, item.id, paid, UNMARKED
+            )
+        try:
+            changed = await at_stripe.upgrade(
+                api, mark, current.id, item.id, price.id, state.proration_date
+            )
+        except StripeRefused as refused:
+            if not refused.declined:
+                raise
+            changed = await at_stripe.fetch_subscription(api, current.id)
+        now = main_item(changed)
+        if changed.pending_update is None and now is not None and now.price.id == price.id:
+            return changed
+        if changed.pending_update is not None and changed.latest_invoice is not None:
+            # Otherwise it could be paid later, and the upgrade would come as a surprise.
+            await at_stripe.void_invoice(api, mark, changed.latest_invoice)
+        return UPGRADE_UNPAID
+
+    async def _lower(
+        self, state: ChangeState, current: Subscription, item: SubscriptionItem
+    ) -> Changed:
+        api, mark = self.workshop.api, state.mark
+        price = await ensure_price(api, mark, state.tier or "", state.price_cents or 0)
+        lowered = lowered_until(current) is not None
+        paid_price = current.metadata.get(PAID_PRICE) if lowered else item.price.id
+        paid_tier = current.metadata.get(PAID_TIER) if lowered else item.price.metadata.get("tier")
+        # Choosing the plan that is paid anyway takes the announced change back.
+        marks = {
+            PAID_TIER: paid_tier or "",
+            PAID_PRICE: paid_price or "",
+            PAID_UNTIL: str(item.current_period_end or 0),
+        }
+        return await at_stripe.change_price_without_proration(
+            api, mark, current.id, item.id, price.id, UNMARKED if price.id == paid_price else marks
+        )
+
+    async def done(self, state: ChangeState, value: Changed, db: Db) -> Told:
+        """See StripeStep."""
+        if isinstance(value, Refusal):
+            return value, ()
+        events = await keep_subscription(db, state.who.organization_id, value)
+        row = await subscriptions.lock_subscription(db, value.id)
+        if row is None:
+            return NO_SUBSCRIPTION, events
+        return subscriptions.subscription_of(row), events

@@ -1,0 +1,1 @@
+"""What is decided without looking anything up: states, words, who may be led where."""

@@ -1,0 +1,26 @@
+"""How much of a payment has gone back, and why."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from services.stripe_gateway.rules.objects import Dispute, Refund
+from services.stripe_gateway.rules.states import NOT_GIVEN_BACK, withdrawn_cents
+
+
+def refunded(refunds: Sequence[Refund]) -> int:
+    """Cents given back, or on their way."""
+    return sum(refund.amount for refund in refunds if refund.status not in NOT_GIVEN_BACK)
+
+
+def withdrawn(disputes: Sequence[Dispute]) -> int:
+    """Cents that banks hold back or have taken; inquiries take nothing."""
+    return sum(withdrawn_cents(dispute.status, dispute.amount) for dispute in disputes)
+
+
+def reason_of(
+    before: int, now: int, disputes: Sequence[Dispute]
+) -> Literal["refund", "dispute", "reinstated"]:
+    """Why what is reversed has changed."""
+    if now < before:
+        return "reinstated"
+    return "dispute" if withdrawn(disputes) else "refund"

@@ -1,0 +1,1 @@
+"""What stripe_gateway remembers."""

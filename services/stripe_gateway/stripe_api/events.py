@@ -1,0 +1,45 @@
+"""Events: bodies that are really Stripe's, and the list of what happened."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import msgspec
+import stripe
+
+from services.stripe_gateway.rules.objects import IncomingEvent
+from services.stripe_gateway.stripe_api.connection import StripeApi
+
+TOLERANCE_SECONDS = 300
+
+
+def verified(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
+    """Whether one of our secrets signed these bytes within the last five minutes."""
+    for secret in secrets:
+        try:
+            stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_SECONDS)
+        except (stripe.SignatureVerificationError, UnicodeDecodeError):
+            continue
+        return True
+    return False
+
+
+def parse(body: bytes) -> IncomingEvent | None:
+    """A verified body; None for what is no event, whatever else it is."""
+    try:
+        event = msgspec.json.decode(body, type=IncomingEvent)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return event if event.object in {"event", "v2.core.event"} else None
+
+
+async def walk(api: StripeApi, since: datetime) -> AsyncIterator[tuple[IncomingEvent, bytes]]:
+    """What happened since a moment, newest first, with each event's body."""
+    page = await api.send(
+        lambda: api.v1.events.list_async({"created": {"gte": int(since.timestamp())}, "limit": 100})
+    )
+    async for each in page.auto_paging_iter():
+        body = json.dumps(each.to_dict(), default=str).encode()
+        event = parse(body)
+        if event is not None:
+            yield event, body

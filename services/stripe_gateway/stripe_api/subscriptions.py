@@ -1,0 +1,148 @@
+"""Subscriptions and their invoices."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from services.stripe_gateway.rules.objects import Invoice, Preview, Subscription
+from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, read
+from services.stripe_gateway.stripe_api.prices import ensure_price
+
+if TYPE_CHECKING:
+    from stripe.params import SubscriptionUpdateParams
+
+
+async def fetch_subscription(api: StripeApi, subscription_id: str) -> Subscription:
+    """A subscription as it stands."""
+    found = await api.send(lambda: api.v1.subscriptions.retrieve_async(subscription_id))
+    return read(Subscription, found)
+
+
+async def list_subscriptions(api: StripeApi, customer_id: str) -> list[Subscription]:
+    """All that a customer has or had."""
+    found = await api.send(
+        lambda: api.v1.subscriptions.list_async(
+            {"customer": customer_id, "status": "all", "limit": 100}
+        )
+    )
+    return [read(Subscription, each) for each in found.data]
+
+
+async def upgrade(
+    api: StripeApi,
+    mark: Mark,
+    subscription_id: str,
+    item_id: str,
+    price_id: str,
+    proration_date: int | None,
+) -> Subscription:
+    """Another price now; it takes effect only if the difference is paid at once."""
+    params: SubscriptionUpdateParams = {
+        "items": [{"id": item_id, "price": price_id}],
+        "proration_behavior": "always_invoice",
+        "payment_behavior": "pending_if_incomplete",
+    }
+    if proration_date is not None:
+        params["proration_date"] = proration_date
+
+    async def find() -> Subscription | None:
+        current = await fetch_subscription(api, subscription_id)
+        prices = {item.price.id for item in current.items.data}
+        return current if price_id in prices or current.pending_update else None
+
+    return await api.once(mark, "upgrade", _updating(api, subscription_id, params), find)
+
+
+async def change_price_without_proration(
+    api: StripeApi,
+    mark: Mark,
+    subscription_id: str,
+    item_id: str,
+    price_id: str,
+    metadata: dict[str, str],
+) -> Subscription:
+    """Another price from the next invoice on; what is paid stays paid."""
+    params: SubscriptionUpdateParams = {
+        "items": [{"id": item_id, "price": price_id}],
+        "proration_behavior": "none",
+        "metadata": metadata,
+    }
+    return await api.once(mark, "change_price", _updating(api, subscription_id, params))
+
+
+async def set_cancel_at_period_end(
+    api: StripeApi, mark: Mark, subscription_id: str, *, cancel: bool
+) -> Subscription:
+    """Let it end with its period, or not."""
+    params: SubscriptionUpdateParams = {"cancel_at_period_end": cancel}
+    return await api.once(mark, "end_with_period", _updating(api, subscription_id, params))
+
+
+async def clear_cancel_at(api: StripeApi, mark: Mark, subscription_id: str) -> Subscription:
+    """Let it go on; flexible billing keeps the moment of its end in a field of its own."""
+    params: SubscriptionUpdateParams = {"cancel_at": ""}
+    return await api.once(mark, "clear_cancel_at", _updating(api, subscription_id, params))
+
+
+def _updating(
+    api: StripeApi, subscription_id: str, params: "SubscriptionUpdateParams"
+) -> Callable[[str], Awaitable[Subscription]]:
+    async def make(key: str) -> Subscription:
+        changed = await api.v1.subscriptions.update_async(
+            subscription_id, params, {"idempotency_key": key}
+        )
+        return read(Subscription, changed)
+
+    return make
+
+
+async def cancel_now(api: StripeApi, mark: Mark, subscription_id: str) -> Subscription:
+    """End it; nothing is refunded and nothing more is charged."""
+
+    async def make(key: str) -> Subscription:
+        canceled = await api.v1.subscriptions.cancel_async(
+            subscription_id, {"invoice_now": False, "prorate": False}, {"idempotency_key": key}
+        )
+        return read(Subscription, canceled)
+
+    return await api.once(mark, "cancel_now", make)
+
+
+async def preview(
+    api: StripeApi,
+    mark: Mark,
+    subscription_id: str,
+    item_id: str,
+    tier: str,
+    price_cents: int,
+    proration_date: int,
+) -> Preview:
+    """What another price would cost at a moment."""
+    price = await ensure_price(api, mark, tier, price_cents)
+    found = await api.send(
+        lambda: api.v1.invoices.create_preview_async(
+            {
+                "subscription": subscription_id,
+                "subscription_details": {
+                    "items": [{"id": item_id, "price": price.id}],
+                    "proration_behavior": "always_invoice",
+                    "proration_date": proration_date,
+                },
+            }
+        )
+    )
+    return read(Preview, found)
+
+
+async def fetch_invoice(api: StripeApi, invoice_id: str) -> Invoice:
+    """An invoice as it stands."""
+    return read(Invoice, await api.send(lambda: api.v1.invoices.retrieve_async(invoice_id)))
+
+
+async def void_invoice(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
+    """Make sure that an invoice is not paid any more."""
+
+    async def make(key: str) -> Invoice:
+        voided = await api.v1.invoices.void_invoice_async(invoice_id, {}, {"idempotency_key": key})
+        return read(Invoice, voided)
+
+    return await api.once(mark, "void_invoice", make)

@@ -1,0 +1,69 @@
+"""stripe_gateway and the sandbox as processes on a real bus, and a customer's hands."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.bus import Bus
+from tests.stack import Stack
+from tests.stripe_gateway.processes import Edge, Gateway
+from tests.stripe_gateway.shop import Shop
+from tests.stripe_sandbox.running import Running, start_sandbox
+
+
+@pytest.fixture(scope="session")
+async def edge(bus: Bus) -> AsyncIterator[Edge]:
+    """Where Stripe's webhooks arrive."""
+    running = Edge(bus)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture(scope="session")
+def sandbox(edge: Edge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Stripe."""
+    home: Path = tmp_path_factory.mktemp("stripe")
+    running = start_sandbox(home, edge.url)
+    running.control("settings", webhook_retry_seconds="0.2")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    stack: Stack, sandbox: Running, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """stripe_gateway."""
+    log = tmp_path_factory.mktemp("stripe_gateway") / "log"
+    running = Gateway(stack, sandbox.url, log)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+async def whole_shop(
+    bus: Bus, stack: Stack, sandbox: Running, gateway: Gateway, edge: Edge
+) -> AsyncIterator[Shop]:
+    """One for the whole session."""
+    account_bus = await stack.bus("account")
+    database = stack.database("stripe_gateway")
+    client = sandbox.client()
+    shop = Shop(bus, account_bus, sandbox, gateway, edge, database, client)
+    heard = await bus.connection.subscribe("event.stripe_gateway.>", cb=shop.facts.hear)
+    yield shop
+    await heard.unsubscribe()
+    await sandbox.close_client(client)
+    await database.close()
+    await account_bus.close()
+
+
+@pytest.fixture
+def shop(whole_shop: Shop, sandbox: Running) -> Iterator[Shop]:
+    """With no faults left from another test, and a process that runs."""
+    yield whole_shop
+    sandbox.control("faults/clear")
+    if whole_shop.gateway.process.poll() is not None:
+        whole_shop.gateway.start()
