@@ -1,0 +1,1 @@
+"""Stripe, played on this machine for development and tests; no money moves here."""
