@@ -105,7 +105,11 @@ class LocalRun:
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
         """Send a signal and wait; the exit code."""
         self.process.send_signal(how)
-        return self.process.wait(30)
+        try:
+            return self.process.wait(60)
+        finally:
+            while not self._lines.empty():
+                self.output.append(self._lines.get())
 
 
 def alive(processes: list[psutil.Process], timeout_seconds: float = 5) -> list[psutil.Process]:
