@@ -114,7 +114,10 @@ class AccountChanged(Event, frozen=True, kw_only=True):
 
 
 class CreditsChanged(Event, frozen=True, kw_only=True):
-    """The credit ledger grew by an entry; `sequence` is gapless per organization."""
+    """The credit ledger grew by an entry; `sequence` is gapless per organization.
+
+    `balance_cents` is what the account shows: the ledger's sum minus holds.
+    """
 
     sequence: int
     kind: CreditEntryKind
@@ -134,7 +137,10 @@ class CreditsLow(Event, frozen=True, kw_only=True):
 
 
 class CreditEntry(Contract, frozen=True, kw_only=True):
-    """One line of the ledger; `amount_cents` is signed, from the customer's point of view."""
+    """One line of the ledger; `amount_cents` is signed, from the customer's point of view.
+
+    `balance_after_cents` is the ledger's sum, holds included; a `debt` leaves it as it is.
+    """
 
     entry_id: str
     sequence: int
@@ -146,6 +152,7 @@ class CreditEntry(Contract, frozen=True, kw_only=True):
     reference: str
     expires_at: datetime | None
     created_at: datetime
+    debt_after_cents: int = 0
 
 
 class CreditEntries(Reply, frozen=True, kw_only=True):
@@ -164,12 +171,17 @@ class ListCreditEntries(Request[CreditEntries], frozen=True, kw_only=True):
 
 
 class CreditBalance(Reply, frozen=True, kw_only=True):
-    """Credits after a change; `changed_cents` is what this request moved, 0 if it was known."""
+    """Credits after a change; `changed_cents` is what this request moved, 0 if it was known.
+
+    `total_cents` is what its id stands for, now or since it first came: granted, taken, held,
+    applied or restored.
+    """
 
     balance_cents: int
     held_cents: int
     debt_cents: int
     changed_cents: int
+    total_cents: int = 0
 
 
 class GrantCredits(Request[CreditBalance], frozen=True, kw_only=True):
@@ -213,12 +225,16 @@ class SettleHold(Request[CreditBalance], frozen=True, kw_only=True):
 
 
 class ApplyCredits(Request[CreditBalance], frozen=True, kw_only=True):
-    """Burn credits for an invoice, once: first the holds named, then free credits, up to amount."""
+    """Burn credits for an invoice, once: first the holds named, then free credits, up to amount.
+
+    The holds end by it. What credits leave to pay is nothing or at least `least_left_cents`.
+    """
 
     organization_id: Organization
     invoice_id: Text
     amount_cents: Cents
     hold_ids: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
+    least_left_cents: Cents = 0
 
 
 class RestoreCredits(Request[CreditBalance], frozen=True, kw_only=True):
