@@ -41,6 +41,22 @@ Answer = Reply | tuple[Reply, Sequence[Event]]
 RequestHandler = Callable[[Any, Db], Awaitable[Answer]]
 
 
+class ReadFirst:
+    """A handler for what is nearly always known: a plain read answers it, and only when that
+    finds nothing does the handler that writes, with a transaction and a stored answer.
+    """
+
+    def __init__(
+        self, find: Callable[[Any, Db], Awaitable[Reply | None]], write: RequestHandler
+    ) -> None:
+        self.find = find
+        self._write = write
+
+    async def __call__(self, request: Any, db: Db) -> Answer:
+        """What was not found is written."""
+        return await self._write(request, db)
+
+
 class Answerer:
     """Answers one kind of request, for one service, with its replicas sharing the work."""
 
@@ -153,6 +169,11 @@ class Answerer:
             return await self._read(request)
         if isinstance(self._handler, SteppedAnswer):
             return await self._handler.answer(request, key, patience - RETURN_SECONDS)
+        if isinstance(self._handler, ReadFirst):
+            async with self._database.read() as db:
+                found: Reply | None = await self._handler.find(request, db)
+            if found is not None:
+                return found
         async with self._database.transaction() as db:
             known = await find_answer(db, key)
             if known is not None:
