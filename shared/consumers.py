@@ -23,8 +23,6 @@ from shared.tables import inbox
 
 logger = logging.getLogger(__name__)
 
-# Trying again at once what others were in the way of; then the ladder goes on.
-CONTENDED_TRIES = 10
 FAILED = "handler_failed"
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -34,12 +32,14 @@ E = TypeVar("E", bound=Event)
 class Ladder(msgspec.Struct, frozen=True):
     """How often and how patiently a message that fails is tried again before it is parked.
 
-    The delay doubles with every delivery: with these ten, some twelve minutes in all.
+    The delay doubles with every delivery: with these ten, some twelve minutes in all. What others
+    were in the way of is tried again at once, `contended_tries` times, before it has failed.
     """
 
     max_deliveries: int = 10
     first_delay_seconds: float = 2.0
     longest_delay_seconds: float = 300.0
+    contended_tries: int = 10
 
     def delay_seconds(self, delivered: int) -> float:
         """How long to put off a message that has been delivered so often."""
@@ -165,7 +165,7 @@ class Consumer:
             except Exception as error:
                 attempt += 1
                 contended += not is_away(error)
-                if not is_transient(error) or contended > CONTENDED_TRIES:
+                if not is_transient(error) or contended > self._ladder.contended_tries:
                     raise
                 told = {"consumer": self.name, "error": repr(error)[:200]}
                 logger.warning("database away, trying again", extra={"fields": told})

@@ -10,13 +10,12 @@ from typing import Any
 import msgspec
 import nats.errors
 from faststream.asgi import AsgiFastStream
-from faststream.middlewares import AckPolicy
-from faststream.nats import JStream, NatsBroker, NatsCredentials, PullSub
-from nats.aio.msg import Msg
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
 
-from shared.bus import Bus, backoff_seconds, connection_options
+from shared.bus import Bus, backoff_seconds
 from shared.clock import Clock, SystemClock
-from shared.consumers import BatchHandler, Consumer, Ladder, Splitter
+from shared.consumers import Consumer, Ladder
 from shared.database import Database, is_transient
 from shared.health import NO_PROGRESS_SECONDS, STUCK_SECONDS, Check, Health, Progress
 from shared.jobs import FORGET_SECONDS, Migrations, Monitor, forget_old_rows, repeat, replay
@@ -24,7 +23,7 @@ from shared.logs import begin_trace
 from shared.outbox import Relay
 from shared.pulling import Puller
 from shared.requests import AT_ONCE, Answerer, RequestHandler
-from shared.service import HeardEvent, Periodic, Service, TakenBatches
+from shared.service import Intake, Periodic, Service
 from shared.settings import ServiceSettings
 from shared.stepped_requests import SteppedAnswer
 from shared.steps import StepRunner, StepTimes
@@ -33,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 20.0
 CANCEL_AGAIN_SECONDS = 0.5
-# Batches of a hot consumer that one process works on at once: one computes while one commits.
-IN_FLIGHT = 2
 
 
 class Times(msgspec.Struct, frozen=True):
@@ -49,10 +46,24 @@ class Times(msgspec.Struct, frozen=True):
 
 
 class Broker(NatsBroker):
-    """FastStream's broker, which at its end puts up with a bus that is away."""
+    """FastStream's broker on a connection of ours, which waits for a bus that is away.
+
+    Its own subscribers are not used: a pull that times out ends their task and lets fall what they
+    had fetched (FastStream 0.7.8 with nats-py 2.16), which then comes again after the ack wait.
+    """
+
+    def __init__(self, settings: ServiceSettings, name: str) -> None:
+        super().__init__(settings.nats_url, logger=None, apply_types=False)
+        self._settings = settings
+        self._name = name
+
+    async def _connect(self) -> Client:
+        connection = (await Bus.connect(self._settings, self._name)).connection
+        self.config.connect(connection)
+        return connection
 
     async def stop(self, *error: Any) -> None:
-        """Stop subscribers, then disconnect."""
+        """Disconnect, whether the bus is there or not."""
         try:
             await super().stop(*error)
         except nats.errors.Error as problem:
@@ -81,8 +92,7 @@ class Runtime:
         self.health.starting = True
         self.database = Database(settings.database_url, clock or SystemClock(), service.name)
         self.bus: Bus
-        self._options = connection_options(settings, service.name)
-        self._broker = _broker(self._options)
+        self._broker = Broker(settings, service.name)
         self._free = asyncio.Semaphore(AT_ONCE)
         self._consumers: dict[str, Consumer] = {}
         self._progress: dict[str, Progress] = {}
@@ -94,8 +104,6 @@ class Runtime:
         self._relay: Relay | None = None
         self._stopping = False
         self._held = AsyncExitStack()
-        for heard in service.heard:
-            self._subscribe(heard)
 
     def app(self) -> AsgiFastStream:
         """The process as an ASGI application: health on HTTP, work on the bus."""
@@ -115,29 +123,6 @@ class Runtime:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _subscribe(self, heard: HeardEvent) -> None:
-        async def whole_batch(message: Any, _original: Any = None) -> list[Msg]:
-            raws: list[Msg] = message.raw_message
-            return raws
-
-        async def receive(raws: list[Msg]) -> None:
-            try:
-                await self._consumers[heard.durable.name].process(raws)
-            except Exception:
-                # FastStream would swallow it. What is not acknowledged comes again.
-                logger.exception("batch failed", extra={"fields": {"name": heard.durable.name}})
-
-        self._broker.subscriber(
-            heard.durable.subject,
-            stream=JStream(heard.durable.stream, declare=False),
-            durable=heard.durable.name,
-            pull_sub=PullSub(batch_size=100, timeout=0.1, batch=True),
-            ack_policy=AckPolicy.MANUAL,
-            decoder=whole_batch,
-            # Its own default is an inbox that the bus does not let us hear.
-            inbox_prefix=self._options["inbox_prefix"] + b".",
-        )(receive)
-
     async def open(self) -> None:
         """Reach the database and the bus, waiting for what is not there yet."""
         self._spawn(self.health.beat())
@@ -146,28 +131,27 @@ class Runtime:
         self.health.require("database", migrations.problem)
         for opened in self.service.opened:
             await self._held.enter_async_context(opened(self.database, self.settings))
-        self.bus = await Bus.connect(self.settings, self.service.name)
+        self.bus = Bus(await self._broker.connect())
         self._relay = Relay(
             self.database, self.bus, timedelta(seconds=self.times.relay_lease_seconds)
         )
-        for heard in self.service.heard:
-            self._add_consumer(heard.durable.name, heard.handler, None)
-        for taken in self.service.taken:
-            self._add_consumer(taken.durable.name, taken.handler, taken.split)
+        for intake in self.service.intakes:
+            self._add_consumer(intake)
         monitor = Monitor(self.service, self.database, self.bus, self._progress)
         await _wait_until("bus", monitor.bus_problem)
         self.health.require("bus", monitor.bus_problem)
         self._spawn(monitor.run(self.times.monitor_seconds))
 
-    def _add_consumer(self, name: str, handler: BatchHandler, split: Splitter | None) -> None:
+    def _add_consumer(self, intake: Intake) -> None:
+        name = intake.durable.name
         progress = self._progress[name] = self.health.follow(name)
         self._consumers[name] = Consumer(
             name,
-            handler,
+            intake.handler,
             self.database,
             self.bus,
             progress,
-            split=split,
+            split=intake.split,
             ladder=self.times.ladder,
         )
 
@@ -178,8 +162,8 @@ class Runtime:
         for step in self.service.answering_steps:
             stepped = SteppedAnswer(step, self.database, self._steps)
             await self._answer_requests(step.request, stepped, writes=True)
-        for taken in self.service.taken:
-            await self._take(taken)
+        for intake in self.service.intakes:
+            await self._take(intake)
         if self._relay is not None:
             self._workers.append(asyncio.create_task(self._relay.run()))
         if self.service.steps:
@@ -200,15 +184,15 @@ class Runtime:
         await answerer.start(self.bus.connection)
         self._answerers.append(answerer)
 
-    async def _take(self, taken: TakenBatches) -> None:
-        puller = Puller(self.bus, taken.durable, taken.max_messages, taken.max_bytes)
+    async def _take(self, intake: Intake) -> None:
+        puller = Puller(self.bus, intake.durable, intake.max_messages, intake.max_bytes)
         await puller.start()
         self._pullers.append(puller)
-        for _ in range(IN_FLIGHT):
-            self._workers.append(asyncio.create_task(self._work(puller, taken)))
+        for _ in range(intake.at_once):
+            self._workers.append(asyncio.create_task(self._work(puller, intake)))
 
-    async def _work(self, puller: Puller, taken: TakenBatches) -> None:
-        consumer = self._consumers[taken.durable.name]
+    async def _work(self, puller: Puller, intake: Intake) -> None:
+        consumer = self._consumers[intake.durable.name]
         while not self._stopping:
             try:
                 batch = await puller.next_batch(wait_seconds=1.0)
@@ -237,7 +221,6 @@ class Runtime:
         results = await asyncio.gather(
             *(answerer.stop() for answerer in self._answerers),
             *(puller.stop() for puller in self._pullers),
-            *(subscriber.stop() for subscriber in self._broker.subscribers),
             self._steps.stop(),
             return_exceptions=True,
         )
@@ -261,21 +244,8 @@ class Runtime:
             _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
         await asyncio.gather(*self._workers, *self._tasks, return_exceptions=True)
         await self._held.aclose()
-        if hasattr(self, "bus"):
-            await self.bus.close()
         await self.database.close()
         logger.info("service has stopped")
-
-
-def _broker(options: dict[str, Any]) -> Broker:
-    credentials = options["user_credentials"]
-    return Broker(
-        **{name: value for name, value in options.items() if name != "user_credentials"},
-        security=NatsCredentials(credentials) if credentials else None,
-        logger=None,
-        apply_types=False,
-        graceful_timeout=DRAIN_SECONDS,
-    )
 
 
 async def _wait_until(what: str, check: Check) -> None:

@@ -25,25 +25,25 @@ from shared.topology import Durable, durable
 Job = Callable[[Db], Awaitable[Sequence[Event]]]
 Opened = Callable[[Database, Any], AbstractAsyncContextManager[None]]
 
+# Facts handled in one transaction; a batch of the hot loop has this many bytes.
+HEARD_MESSAGES = 100
+BATCH_BYTES = 1024 * 1024
+
 E = TypeVar("E", bound=Event)
 H = TypeVar("H", bound=Callable[..., Any])
 
 
-class HeardEvent(NamedTuple):
-    """A fact of another service, heard one message at a time."""
+class Intake(NamedTuple):
+    """Messages that a service takes from one durable; `kind` is the fact, if it hears facts."""
 
     durable: Durable
     handler: BatchHandler
-
-
-class TakenBatches(NamedTuple):
-    """Messages taken many at a time by the hot loop."""
-
-    durable: Durable
-    handler: BatchHandler
+    kind: type[Event] | None
     split: Splitter | None
     max_messages: int
     max_bytes: int
+    # Batches that one process works on at once.
+    at_once: int
 
 
 class Answered(NamedTuple):
@@ -80,8 +80,7 @@ class Service:
         self.settings = settings
         self.metadata = metadata
         self.versions = versions
-        self.heard: list[HeardEvent] = []
-        self.taken: list[TakenBatches] = []
+        self.intakes: list[Intake] = []
         self.answered: list[Answered] = []
         self.periodic: list[Periodic] = []
         self.steps: list[Step[Any, Any]] = []
@@ -93,7 +92,10 @@ class Service:
 
         def register(handler: EventHandler[E]) -> EventHandler[E]:
             consumer = durable(self.name, "EVENTS", event_subject(kind))
-            self.heard.append(HeardEvent(consumer, each_event(consumer.name, kind, handler)))
+            heard = each_event(consumer.name, kind, handler)
+            self.intakes.append(
+                Intake(consumer, heard, kind, None, HEARD_MESSAGES, BATCH_BYTES, at_once=1)
+            )
             return handler
 
         return register
@@ -105,7 +107,7 @@ class Service:
         *,
         split: Splitter | None = None,
         max_messages: int = 500,
-        max_bytes: int = 1024 * 1024,
+        max_bytes: int = BATCH_BYTES,
     ) -> Callable[[BatchHandler], BatchHandler]:
         """Handle many messages at once in one transaction; duplicates are the handler's to drop.
 
@@ -114,7 +116,10 @@ class Service:
 
         def register(handler: BatchHandler) -> BatchHandler:
             consumer = durable(self.name, stream, subject)
-            self.taken.append(TakenBatches(consumer, handler, split, max_messages, max_bytes))
+            # Two, so that one is computed while the other is committed.
+            self.intakes.append(
+                Intake(consumer, handler, None, split, max_messages, max_bytes, at_once=2)
+            )
             return handler
 
         return register
@@ -162,8 +167,7 @@ class Service:
     @property
     def durables(self) -> tuple[Durable, ...]:
         """The consumers this service needs on the bus."""
-        heard = [each.durable for each in self.heard]
-        return (*heard, *(each.durable for each in self.taken))
+        return tuple(each.durable for each in self.intakes)
 
     def describe(self) -> dict[str, list[str]]:
         """The subjects that it hears and answers, for documents and tests."""
