@@ -61,6 +61,9 @@ class SteppedAnswer:
             if row is not None:
                 return REUSED if row.body_hash != key.asked else _answer_of(row) or IN_FLIGHT
             state = await self._step.prepare(request, db)
+            if isinstance(state, Refusal):
+                # Nothing was begun, so the same request may be answered otherwise a moment later.
+                return state
             if isinstance(state, Reply):
                 await keep_answer(db, key, state)
                 return state
