@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import httpx
 import msgspec
 import stripe
 from nats.aio.msg import Msg
@@ -25,7 +26,7 @@ from shared.contracts.stripe_gateway import (
 from shared.database import Database
 from tests.stack import until
 from tests.stripe_gateway.processes import FRONTEND, Edge, Gateway
-from tests.stripe_sandbox.running import WEBHOOK_SECRET, Running
+from tests.stripe_sandbox.running import SECRET_KEY, WEBHOOK_SECRET, Running
 
 E = TypeVar("E", bound=Event)
 R = TypeVar("R", bound=Reply)
@@ -174,6 +175,28 @@ class Shop:
             **changes,
         }
         return CollectPayment(**values)
+
+    async def pay(self, checkout_url: str, card: str = "visa") -> None:
+        """What a person does on the hosted page."""
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
+            form = {"card": card, "email": "buyer@example.com", "name": "A Buyer"}
+            answer = await browser.post(checkout_url, data=form)
+            assert answer.status_code in {200, 303}, answer.text[:500]
+
+    async def delivered(self) -> None:
+        """Wait until the sandbox has no webhook left to send."""
+
+        async def waiting() -> int:
+            return int(self._deliveries()["states"].get("waiting", 0))
+
+        await until(waiting, lambda number: number == 0)
+
+    def _deliveries(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+        url = f"{self.sandbox.url}/sandbox/deliveries"
+        with httpx.Client(trust_env=False, headers=headers) as client:
+            found: dict[str, Any] = client.get(url).json()
+        return found
 
     def charged(self, **having: str) -> list[int]:
         """The amounts really charged, by the sandbox's own ledger."""

@@ -77,6 +77,9 @@ class StripeApi:
 
     def __init__(self, settings: StripeSettings, clock: Clock | None = None) -> None:
         stripe.enable_telemetry = False
+        # They write addresses, and at DEBUG whole forms.
+        for name in ("stripe", "httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         timeout = httpx.Timeout(settings.stripe_timeout_seconds, connect=CONNECT_SECONDS)
         self._http = stripe.HTTPXClient(timeout=timeout)
         self._clock = clock or SystemClock()

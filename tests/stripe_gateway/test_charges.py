@@ -1,0 +1,137 @@
+"""Off-session payments: at most one success each, and every "no" in our own words."""
+
+import asyncio
+
+from shared.contracts.stripe_gateway import Charge, ChargeChanged, MoneyMoved, RefundPayment
+from tests.stack import until
+from tests.stripe_gateway.shop import Shop
+
+
+async def test_a_charge_collects_once_and_says_so(shop: Shop, organization: str) -> None:
+    customer = await shop.open_account(organization)
+    await shop.attach(organization)
+    request = shop.charge(organization, 2500)
+    charge = await shop.ask(request)
+    assert (charge.status, charge.amount_cents) == ("succeeded", 2500)
+    assert (charge.payment_method_brand, charge.payment_method_last4) == ("visa", "4242")
+    assert charge.succeeded_at is not None
+    assert await shop.ask(request) == charge
+    assert shop.charged(customer=customer) == [2500]
+    moved = await shop.facts.wait(MoneyMoved, organization)
+    assert [(m.amount_cents, m.purpose, m.reference) for m in moved] == [
+        (2500, "invoice", request.charge_id)
+    ]
+    told = await shop.facts.wait(ChargeChanged, organization)
+    assert told[-1].charge == charge
+
+
+async def test_eight_who_collect_the_same_charge_at_once_collect_once(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    await shop.attach(organization)
+    request = shop.charge(organization)
+    charges = await asyncio.gather(*(shop.settled(request) for _ in range(8)))
+    assert {charge.status for charge in charges} == {"succeeded"}
+    assert shop.charged(customer=customer) == [2500]
+
+
+async def test_the_same_charge_of_another_amount_is_refused(shop: Shop, organization: str) -> None:
+    await shop.open_account(organization)
+    await shop.attach(organization)
+    request = shop.charge(organization, 2500)
+    await shop.ask(request)
+    other = shop.charge(organization, 2600, charge_id=request.charge_id)
+    assert (await shop.refusal(other)).code == "charge_known"
+
+
+async def test_a_declined_charge_is_an_answer_and_never_succeeds_later(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    await shop.attach(organization, "pm_card_chargeCustomerFail")
+    charge = await shop.ask(shop.charge(organization))
+    assert charge.status == "failed"
+    assert charge.failure_code == "generic_decline"
+    assert charge.failure_message is not None
+    assert "bank" in charge.failure_message
+    assert shop.charged(customer=customer) == []
+    intent = await shop.stripe.payment_intents.retrieve_async(charge.stripe_payment_intent_id or "")
+    assert intent.status == "canceled"
+
+
+async def test_a_charge_that_the_bank_asks_about_carries_what_the_browser_needs(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    card = await shop.attach(organization, "pm_card_visa")
+    shop.sandbox.control("faults", kind="three_d_secure", target=card)
+    charge = await shop.ask(shop.charge(organization))
+    assert charge.status == "requires_action"
+    assert charge.client_secret
+    assert shop.charged(customer=customer) == []
+
+
+async def test_a_charge_without_a_card_is_refused(shop: Shop, organization: str) -> None:
+    await shop.open_account(organization)
+    assert (await shop.refusal(shop.charge(organization))).status == 404
+
+
+async def test_a_charge_with_anothers_card_is_refused(shop: Shop, organization: str) -> None:
+    await shop.open_account(organization)
+    await shop.attach(organization)
+    other = f"{organization}-other"
+    await shop.open_account(other)
+    card = await shop.attach(other)
+    request = shop.charge(organization, payment_method_id=card)
+    assert (await shop.refusal(request)).status == 404
+
+
+async def refund(shop: Shop, organization: str, charge: Charge, cents: int, name: str) -> Charge:
+    return await shop.settled(
+        RefundPayment(
+            organization_id=organization,
+            refund_id=name,
+            charge_id=charge.charge_id,
+            amount_cents=cents,
+            requested_by="operator",
+        )
+    )
+
+
+async def test_refunds_add_up_each_once(shop: Shop, organization: str) -> None:
+    customer = await shop.open_account(organization)
+    await shop.attach(organization)
+    charge = await shop.ask(shop.charge(organization, 500))
+    first = await refund(shop, organization, charge, 300, "r-1")
+    assert (first.status, first.refunded_cents) == ("partially_refunded", 300)
+    again = await refund(shop, organization, charge, 300, "r-1")
+    assert again.refunded_cents == 300
+    second = await refund(shop, organization, charge, 200, "r-2")
+    assert (second.status, second.refunded_cents) == ("refunded", 500)
+    assert shop.sandbox.ledger(customer=customer)["given_back"] == 500
+    await shop.idle()
+    moved = await shop.facts.wait(MoneyMoved, organization, 3)
+    assert sorted(m.amount_cents for m in moved) == [-300, -200, 500]
+    too_much = RefundPayment(
+        organization_id=organization,
+        refund_id="r-3",
+        charge_id=charge.charge_id,
+        amount_cents=1,
+        requested_by="operator",
+    )
+    assert (await shop.refusal(too_much)).code == "refund_too_large"
+
+
+async def test_a_refund_made_at_stripe_is_heard(shop: Shop, organization: str) -> None:
+    await shop.open_account(organization)
+    await shop.attach(organization)
+    charge = await shop.ask(shop.charge(organization, 900))
+    await shop.stripe.refunds.create_async(
+        {"payment_intent": charge.stripe_payment_intent_id or "", "amount": 400}
+    )
+
+    async def refunded() -> int:
+        return shop.facts.all(ChargeChanged, organization)[-1].charge.refunded_cents
+
+    assert await until(refunded, lambda cents: cents == 400) == 400
