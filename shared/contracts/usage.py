@@ -1,4 +1,4 @@
-"""What agents publish: LLM calls in envelopes, on `usage.llm.<organization_id>.<agent_id>`.
+"""What agents publish: events in envelopes, on `usage.<kind>.<organization_id>.<agent_id>`.
 
 Subject and credential name the organization and the agent; a payload that names others is parked.
 Fields follow the providers' own usage objects, so that an agent passes on what it was given.
@@ -81,6 +81,29 @@ class LlmCall(Contract, frozen=True, kw_only=True, forbid_unknown_fields=False):
     credential_source: CredentialSource = "platform"
     cost_reported: DecimalText | None = None
     corrects: Text | None = None
+
+
+class WorkflowEnded(Contract, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A workflow run came to its end; only a completed one is charged, once per `workflow_id`."""
+
+    event_id: Text
+    workflow_id: Text
+    outcome: Literal["completed", "failed", "canceled"]
+    occurred_at: Annotated[datetime, Meta(tz=True)]
+    organization_id: Organization | None = None
+    agent_id: Agent | None = None
+    ticket_id: Text | None = None
+
+
+class GaugeRead(Contract, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What an organization has in use at a moment; the latest by `occurred_at` counts."""
+
+    event_id: Text
+    gauge: Literal["agents_in_use", "storage_bytes"]
+    value: Annotated[int, Meta(ge=0, le=MAX_EXACT_INTEGER)]
+    occurred_at: Annotated[datetime, Meta(tz=True)]
+    organization_id: Organization | None = None
+    agent_id: Agent | None = None
 
 
 def usage_subject(kind: str, organization_id: str, agent_id: str) -> str:

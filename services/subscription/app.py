@@ -1,0 +1,69 @@
+"""Wires subscription: what it hears, takes, answers and does again and again."""
+
+from pathlib import Path
+
+from services.subscription.handlers import account_facts
+from services.subscription.handlers.at_stripe import EndAtStripe, RefundPurchase
+from services.subscription.handlers.changes import Cancels, ChangesPlan, Reactivates
+from services.subscription.handlers.crediting import CoverCompletions
+from services.subscription.handlers.holds import SettleHolds
+from services.subscription.handlers.means import Means
+from services.subscription.handlers.operators import Operators
+from services.subscription.handlers.plans import Plans
+from services.subscription.handlers.previews import Previews
+from services.subscription.handlers.reserving import ReserveMany, ReserveOne
+from services.subscription.handlers.usage import Usage, split
+from services.subscription.handlers.views import Views
+from services.subscription.handlers.workflows import Workflows
+from services.subscription.settings import SubscriptionSettings
+from services.subscription.tables import metadata
+from shared.contracts import account, stripe_gateway
+from shared.contracts import subscription as contracts
+from shared.service import Service
+
+EXPIRE_SECONDS = 5.0
+SUSPEND_SECONDS = 30.0
+
+service = Service(
+    "subscription",
+    metadata,
+    Path(__file__).parent / "migrations" / "versions",
+    SubscriptionSettings,
+)
+means = Means()
+plans, operators, views = Plans(means), Operators(means), Views(means)
+workflows = Workflows(means)
+usage = Usage(means, workflows)
+
+service.opens(means.open)
+
+service.hears(account.AccountOpened)(account_facts.meet_organization)
+service.hears(account.AccountChanged)(account_facts.follow_account)
+service.hears(account.CreditsChanged)(account_facts.follow_credits)
+service.hears(stripe_gateway.SubscriptionChanged)(plans.follow_stripe)
+service.hears(stripe_gateway.PurchasePaid)(plans.begin_lifetime)
+service.hears(stripe_gateway.PurchaseReversed)(plans.reverse_lifetime)
+
+service.takes("usage.workflow.*.*", "USAGE", split=split)(usage.end_workflows)
+service.takes("usage.gauge.*.*", "USAGE", split=split)(usage.read_gauges)
+
+service.answers(contracts.GetPlans)(views.plans)
+service.answers(contracts.OfferTier)(views.offer)
+service.answers(contracts.GetSubscription)(views.subscription)
+service.answers(contracts.GetUsageSummary)(views.usage_summary)
+service.answers(contracts.CheckExecution)(views.check_execution)
+service.answers(contracts.GetWorkflowTotals)(workflows.totals)
+service.answers(contracts.SetByoProviders, writes=True)(operators.set_byo_providers)
+service.answers(contracts.SetTier, writes=True)(operators.set_tier)
+service.answers(contracts.SetGauge, writes=True)(usage.set_gauge)
+service.answers(contracts.RenewReservation, writes=True)(workflows.renew)
+service.answers(contracts.CompleteWorkflow, writes=True)(workflows.complete)
+service.answers(contracts.ReleaseWorkflow, writes=True)(workflows.release)
+
+for step in (ReserveOne, ReserveMany, ChangesPlan, Cancels, Reactivates, Previews):
+    service.step(step(means))
+for background in (CoverCompletions, SettleHolds, EndAtStripe, RefundPurchase):
+    service.step(background(means))
+
+service.every(EXPIRE_SECONDS, "expire_reservations")(workflows.expire)
+service.every(SUSPEND_SECONDS, "suspend_overdue")(plans.suspend_overdue)

@@ -1,0 +1,1 @@
+"""What subscription does about facts, requests and usage."""

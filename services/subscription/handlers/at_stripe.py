@@ -1,0 +1,104 @@
+"""What Stripe is told without anybody waiting: ends and refunds, by steps that surely happen."""
+
+# ruff: noqa: ARG002 -- the methods of a step have their form
+
+import logging
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from services.subscription.handlers.means import Means
+from shared.contracts.base import Event, Refusal, Reply
+from shared.contracts.stripe_gateway import ChangeStripeSubscription, RefundPayment
+from shared.database import Db
+from shared.steps import Step, prepare_step
+
+logger = logging.getLogger(__name__)
+
+OURSELVES = "subscription"
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """A subscription at Stripe that something else has replaced."""
+
+    organization_id: str
+    stripe_subscription_id: str
+
+
+class Refunding(msgspec.Struct, frozen=True):
+    """A purchase that was one too many."""
+
+    organization_id: str
+    session_id: str
+
+
+class EndAtStripe(Step[Ending, Reply]):
+    """Cancels a subscription at Stripe at once."""
+
+    kind: ClassVar[str] = "end_at_stripe"
+    state = Ending
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def call(self, step_id: str, state: Ending) -> Reply:
+        """Tell Stripe."""
+        request = ChangeStripeSubscription(
+            organization_id=state.organization_id,
+            stripe_subscription_id=state.stripe_subscription_id,
+            action="cancel_now",
+            requested_by=OURSELVES,
+        )
+        return await self._means.ask(request, step_id)
+
+    async def conclude(
+        self, step_id: str, state: Ending, outcome: Reply, db: Db
+    ) -> Sequence[Event]:
+        """Its end comes as a fact, like any other change at Stripe."""
+        _note_refusal(step_id, outcome)
+        return ()
+
+
+class RefundPurchase(Step[Refunding, Reply]):
+    """Gives back a lifetime that was bought a second time."""
+
+    kind: ClassVar[str] = "refund_purchase"
+    state = Refunding
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def call(self, step_id: str, state: Refunding) -> Reply:
+        """Tell Stripe."""
+        request = RefundPayment(
+            organization_id=state.organization_id,
+            refund_id=f"lifetime-twice-{state.session_id}"[:128],
+            session_id=state.session_id,
+            requested_by=OURSELVES,
+        )
+        return await self._means.ask(request, step_id)
+
+    async def conclude(
+        self, step_id: str, state: Refunding, outcome: Reply, db: Db
+    ) -> Sequence[Event]:
+        """The money's way back comes as a fact."""
+        _note_refusal(step_id, outcome)
+        return ()
+
+
+def _note_refusal(step_id: str, outcome: Reply) -> None:
+    if isinstance(outcome, Refusal):
+        logger.error("refused", extra={"fields": {"step": step_id, "code": outcome.code}})
+
+
+async def end_at_stripe(db: Db, organization_id: str, stripe_subscription_id: str) -> None:
+    """Have a subscription ended at Stripe, once."""
+    state = Ending(organization_id, stripe_subscription_id)
+    await prepare_step(db, EndAtStripe, f"end_at_stripe:{stripe_subscription_id}", state)
+
+
+async def refund_purchase(db: Db, organization_id: str, session_id: str) -> None:
+    """Have a purchase refunded, once."""
+    state = Refunding(organization_id, session_id)
+    await prepare_step(db, RefundPurchase, f"refund_purchase:{session_id}", state)

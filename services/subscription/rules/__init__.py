@@ -1,0 +1,1 @@
+"""What subscription decides, purely: moves, periods, offers, coverage, what a message says."""

@@ -1,0 +1,100 @@
+"""Workflow runs, many in one statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from services.subscription.tables import WorkflowRow
+from shared.contracts.subscription import WorkflowTotals
+from shared.database import Db
+
+_TYPES: Final = {
+    "organization_id": "text",
+    "workflow_id": "text",
+    "reservation_id": "text",
+    "attempt": "int",
+    "state": "text",
+    "covered_by": "text",
+    "quota_subject": "text",
+    "quota_period_start": "timestamptz",
+    "ticket_id": "text",
+    "unit_price_cents": "int",
+    "reserved_at": "timestamptz",
+    "expires_at": "timestamptz",
+    "completed_at": "timestamptz",
+    "charged_at": "timestamptz",
+    "released_at": "timestamptz",
+}
+_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES.values(), 1))
+_SETS = ", ".join(f"{name} = excluded.{name}" for name in list(_TYPES)[3:])
+# The reservation's id stays: whoever was given it finds the run by it.
+_SAVE = f"""
+INSERT INTO workflows ({", ".join(_TYPES)}) SELECT * FROM unnest({_ARRAYS})
+ON CONFLICT (organization_id, workflow_id) DO UPDATE SET {_SETS}
+"""  # noqa: S608 -- names are ours
+_FIND = "SELECT * FROM workflows WHERE organization_id = $1 AND workflow_id = ANY($2)"
+_BY_RESERVATION = "SELECT * FROM workflows WHERE organization_id = $1 AND reservation_id = $2"
+_EXPIRED = """
+SELECT organization_id, workflow_id FROM workflows
+WHERE state IN ('pending', 'reserved') AND expires_at <= $1
+ORDER BY organization_id, expires_at LIMIT $2
+"""
+_BY_QUOTA = "covered_by IN ('plan', 'free', 'auto_billing')"
+_TOTALS = f"""
+WITH runs AS (
+    SELECT count(*) FILTER (WHERE state = 'charged') AS charged,
+           count(*) FILTER (WHERE state = 'charged' AND {_BY_QUOTA}) AS charged_by_quota,
+           count(*) FILTER (WHERE state = 'reserved' AND {_BY_QUOTA}) AS reserved_by_quota
+    FROM workflows WHERE organization_id LIKE $1
+), counters AS (
+    SELECT coalesce(sum(used), 0)::bigint AS quota_used,
+           coalesce(sum(reserved), 0)::bigint AS quota_reserved
+    FROM quotas WHERE organization_id LIKE $1
+), letters AS (
+    SELECT count(*) AS dead_letters FROM dead_letters
+    WHERE state = 'parked' AND organization_id LIKE $1
+)
+SELECT * FROM runs, counters, letters
+"""  # noqa: S608 -- no value is put in
+
+
+def _row(record: Any) -> WorkflowRow:
+    return msgspec.convert(dict(record), WorkflowRow)
+
+
+async def find_workflows(
+    db: Db, organization_id: str, workflow_ids: Sequence[str]
+) -> dict[str, WorkflowRow]:
+    """The runs that are known, by their ids."""
+    rows = await db.driver.fetch(_FIND, organization_id, list(workflow_ids))
+    return {row["workflow_id"]: _row(row) for row in rows}
+
+
+async def find_by_reservation(
+    db: Db, organization_id: str, reservation_id: str
+) -> WorkflowRow | None:
+    """The run that a reservation was made for."""
+    row = await db.driver.fetchrow(_BY_RESERVATION, organization_id, reservation_id)
+    return None if row is None else _row(row)
+
+
+async def save_workflows(db: Db, rows: Sequence[WorkflowRow]) -> None:
+    """Add runs or write them anew."""
+    if rows:
+        await db.driver.execute(_SAVE, *([getattr(row, name) for row in rows] for name in _TYPES))
+
+
+async def list_expired(db: Db, at: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    """(organization, workflow) of reservations whose time is over."""
+    rows = await db.driver.fetch(_EXPIRED, at, limit)
+    return [(row["organization_id"], row["workflow_id"]) for row in rows]
+
+
+async def get_totals(db: Db, organization_id: str | None) -> WorkflowTotals:
+    """Counters beside the rows that they count, of one organization or of all."""
+    # Organization ids hold no `%`, and `_` would match any sign.
+    pattern = "%" if organization_id is None else organization_id.replace("_", r"\_")
+    row = await db.driver.fetchrow(_TOTALS, pattern)
+    return msgspec.convert(dict(row or {}), WorkflowTotals, strict=False)
