@@ -23,6 +23,7 @@ from shared.bus import (
 from shared.consumers import DECODE_ERRORS
 from shared.contracts.base import Event, Refusal, Reply, Request, name_of, request_subject
 from shared.database import Database, Db, is_transient
+from shared.failpoints import failpoint
 from shared.health import request_seconds, requests_total
 from shared.logs import begin_trace
 from shared.outbox import add_events
@@ -69,6 +70,7 @@ class Answerer:
         free: asyncio.Semaphore,
         *,
         writes: bool,
+        waiting: int = WAITING,
     ) -> None:
         """`free` is shared by all answerers of the process: `asyncio.Semaphore(AT_ONCE)`."""
         self._service = service
@@ -79,6 +81,7 @@ class Answerer:
         self._database = database
         self._writes = writes
         self._free = free
+        self._waiting = waiting
         self._tasks: set[asyncio.Task[None]] = set()
         self._connection: Client | None = None
         self._subscription: Subscription | None = None
@@ -102,7 +105,7 @@ class Answerer:
             await asyncio.wait(self._tasks)
 
     async def _receive(self, message: Msg) -> None:
-        if len(self._tasks) >= WAITING:
+        if len(self._tasks) >= self._waiting:
             requests_total.labels(self._operation, "turned_away").inc()
             await self._send(message, "unavailable", b"{}")
             return
@@ -182,6 +185,8 @@ class Answerer:
             reply, events = answer if isinstance(answer, tuple) else (answer, ())
             await add_events(db, events)
             await keep_answer(db, key, reply)
+            failpoint("answer.uncommitted")
+        failpoint("answer.committed")
         return reply
 
     async def _read(self, request: Request[Any]) -> Reply:

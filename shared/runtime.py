@@ -172,6 +172,10 @@ class Runtime:
         for periodic in (*self.service.periodic, forget):
             self._spawn(repeat(periodic, self.service.name, self.database, self.health))
         self._spawn(replay(list(self._consumers.values()), self.database))
+        try:
+            await self.bus.connection.flush()  # ready means that the server knows what we answer
+        except nats.errors.Error as error:
+            logger.warning("bus away", extra={"fields": {"error": repr(error)}})
         self.health.starting = False
         logger.info("service is taking work")
 

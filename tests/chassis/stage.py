@@ -28,7 +28,7 @@ from deploy.provisioning import ServiceDatabase
 from deploy.setup import make_keys, prepare_databases
 from shared.bus import Bus
 from shared.consumers import Ladder
-from shared.contracts.base import Event, event_subject
+from shared.contracts.base import Event, Request, event_subject
 from shared.contracts.usage import usage_subject
 from shared.credentials import issue_agent_credential
 from shared.database import Database
@@ -59,6 +59,12 @@ START_SECONDS = 20.0
 def order(order_id: str, note: str = "") -> OrderPlaced:
     """A fact of the shop's."""
     return OrderPlaced(organization_id="acme", order_id=order_id, note=note)
+
+
+async def ask_at_once(bus: Bus, *requests: Request[Any], **how: Any) -> list[Any]:
+    """Ask everything at once; answers, and errors where there was none."""
+    asked = (bus.ask(request, **how) for request in requests)
+    return await asyncio.gather(*asked, return_exceptions=True)
 
 
 @dataclass
