@@ -17,6 +17,7 @@ from services.gateway.parameters import (
     Id,
     IdempotencyKey,
     Limit,
+    RequestBody,
     Text,
     time_range,
 )
@@ -34,10 +35,6 @@ from shared.contracts.cost_metering import (
 )
 
 Rate = Annotated[str, Meta(pattern=DOLLARS_PATTERN)]
-
-
-class RequestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A body: a misspelt field is refused, not ignored."""
 
 
 class RatesBody(RequestBody, frozen=True, kw_only=True):

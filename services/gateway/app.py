@@ -1,4 +1,4 @@
-"""Wires the gateway: every route, and what stands before and behind it."""
+"""Wires the gateway: what stands before and behind its routes."""
 
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from services.gateway import (
-    admin,
-    agents,
-    costs,
-    costs_export,
-    dead_letters,
-    events,
-    public,
-    session,
-)
+from services.gateway.account_ids import AccountIds
 from services.gateway.agents import CredentialIssuer
 from services.gateway.asks import Asks, Caller
 from services.gateway.authentication import (
@@ -32,61 +23,30 @@ from services.gateway.authentication import (
     Authorization,
     require_permissions,
 )
+from services.gateway.checkouts import Counter
 from services.gateway.edge import OutgoingHeaders, TraceMiddleware
 from services.gateway.errors import EXCEPTION_HANDLERS, NOT_FOUND, response_of
 from services.gateway.events import StreamLimits
+from services.gateway.gauges import Gauges
 from services.gateway.jwks import PublishedKeys, fetch_from
 from services.gateway.live import LiveEvents
-from services.gateway.parameters import StrictRequest
+from services.gateway.parameters import Given, StrictRequest
 from services.gateway.permissions import Principal
-from services.gateway.rate_limits import RateLimitMiddleware, TokenBuckets
+from services.gateway.rate_limits import HourlyLimit, RateLimitMiddleware, TokenBuckets
+from services.gateway.routes import ROUTES
 from services.gateway.service_keys import ServiceKeys
 from services.gateway.settings import GatewaySettings, check
 from services.gateway.slots import Slots
+from services.gateway.subscriptions import Teller
 from services.gateway.verification import Keys, SharedSecret, TokenVerifier
 from shared.clock import Clock
 from shared.health import Health
 from shared.settings import SettingsError
 
+# Whom a public route is asked for.
+NOBODY = Principal(name="nobody")
 MAX_BODY_BYTES = 64 * 1024
 COMPRESS_FROM_BYTES = 1024
-PREFIX = "/api/billing"
-
-ROUTES: tuple[ControllerRouterHandler, ...] = (
-    public.get_front_page,
-    public.get_livez,
-    public.get_readyz,
-    public.get_metrics,
-    public.get_config,
-    Router(
-        path=PREFIX,
-        route_handlers=[
-            session.get_session,
-            session.create_session,
-            session.delete_session,
-            costs.get_cost_summary,
-            costs.list_costs,
-            costs.get_daily_costs,
-            costs_export.export_costs,
-            events.stream_events,
-            agents.issue_agent_credentials,
-        ],
-    ),
-    Router(
-        path=f"{PREFIX}/admin",
-        route_handlers=[
-            admin.list_unpriced_models,
-            admin.list_price_overrides,
-            admin.set_price_override,
-            admin.reprice_costs,
-            admin.list_producer_holes,
-            dead_letters.list_dead_letters,
-            dead_letters.get_dead_letter,
-            dead_letters.replay_dead_letters,
-            dead_letters.discard_dead_letters,
-        ],
-    ),
-)
 
 
 def create_app(
@@ -104,7 +64,7 @@ def create_app(
     Raises SettingsError for unsafe settings, and refuses a route without a permission.
     """
     check(settings)
-    origins = settings.frontend_origins
+    origins, account_ids = settings.frontend_origins, AccountIds()
     app = Litestar(
         route_handlers=routes,
         request_class=StrictRequest,
@@ -121,7 +81,8 @@ def create_app(
             exclude_opt_key="no_compression",
         ),
         dependencies={
-            "caller": Provide(_caller_of(bus), sync_to_thread=False),
+            **_for_each_request(settings, bus, clock, account_ids),
+            "account_ids": _given(account_ids),
             "clock": _given(clock),
             "settings": _given(settings),
             "health": _given(health or Health()),
@@ -130,6 +91,9 @@ def create_app(
             "stream_limits": _given(stream_limits or StreamLimits()),
             "stream_slots": _given(Slots("streams", total=500, each=20)),
             "export_slots": _given(Slots("exports", total=8, each=2)),
+            "webhook_slots": _given(Slots("webhooks", total=64, each=64)),
+            "attach_limit": _given(HourlyLimit("attaches", settings.attaches_per_hour)),
+            "setup_limit": _given(HourlyLimit("setups", settings.checkouts_per_hour)),
         },
         openapi_config=_openapi(settings),
         logging_config=None,
@@ -151,11 +115,28 @@ def _given(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-def _caller_of(bus: Asks) -> Any:
-    def caller(request: Request[Principal, Any, State]) -> Caller:
-        return Caller(bus, request.user)
+def _for_each_request(
+    settings: GatewaySettings, bus: Asks, clock: Clock, account_ids: AccountIds
+) -> dict[str, Provide]:
+    """What handlers are given that works in the name of who asks."""
+    checkout_limit = HourlyLimit("checkouts", settings.checkouts_per_hour)
 
-    return caller
+    def caller(request: Request[Principal | None, Any, State]) -> Caller:
+        return Caller(bus, request.user or NOBODY)
+
+    def counter(caller: Given[Caller]) -> Counter:
+        return Counter(caller, settings, checkout_limit)
+
+    def teller(caller: Given[Caller]) -> Teller:
+        return Teller(caller, account_ids)
+
+    def gauges(caller: Given[Caller]) -> Gauges:
+        return Gauges(caller, clock)
+
+    return {
+        make.__name__: Provide(make, sync_to_thread=False)
+        for make in (caller, counter, teller, gauges)
+    }
 
 
 def _middleware(settings: GatewaySettings, clock: Clock) -> list[Any]:

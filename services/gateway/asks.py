@@ -2,12 +2,18 @@
 
 from typing import Protocol, TypeVar
 
-from services.gateway.errors import ApiError, unavailable
+from services.gateway.errors import RETRY_AFTER_SECONDS, ApiError, unavailable
 from services.gateway.permissions import Principal
 from shared.bus import AnswerFailed, AnswerTimedOut, NoAnswerer
 from shared.contracts.base import Refusal, Reply, Request
 
 R = TypeVar("R", bound=Reply)
+
+ANSWER_SECONDS = 5.0
+# What Stripe has to do with takes as long as Stripe takes.
+STRIPE_SECONDS = 30.0
+# Refusals that time alone mends: the same request is still being worked on.
+UNDER_WAY = frozenset({"pending", "idempotency_key_in_flight"})
 
 
 class Asks(Protocol):
@@ -20,7 +26,7 @@ class Asks(Protocol):
         owner: str | None = None,
         principal: str | None = None,
         idempotency_key: str | None = None,
-        timeout_seconds: float = 5.0,
+        timeout_seconds: float = ANSWER_SECONDS,
     ) -> R | Refusal:
         """The answer, or a business "no"; raises NoAnswerer, AnswerTimedOut or AnswerFailed."""
         ...
@@ -34,7 +40,12 @@ class Caller:
         self.principal = principal
 
     async def ask(
-        self, request: Request[R], *, owner: str | None = None, idempotency_key: str | None = None
+        self,
+        request: Request[R],
+        *,
+        owner: str | None = None,
+        idempotency_key: str | None = None,
+        timeout_seconds: float = ANSWER_SECONDS,
     ) -> R:
         """The answer; a refusal, a missing service or a late answer is an ApiError."""
         try:
@@ -43,6 +54,7 @@ class Caller:
                 owner=owner,
                 principal=self.principal.name,
                 idempotency_key=idempotency_key,
+                timeout_seconds=timeout_seconds,
             )
         except NoAnswerer:
             raise unavailable(
@@ -59,5 +71,6 @@ class Caller:
                 "service_failed", "This part of billing met a problem; it has been logged."
             ) from None
         if isinstance(answer, Refusal):
-            raise ApiError(answer.status, answer.code, answer.detail)
+            later = {"Retry-After": str(RETRY_AFTER_SECONDS)} if answer.code in UNDER_WAY else {}
+            raise ApiError(answer.status, answer.code, answer.detail, headers=later)
         return answer

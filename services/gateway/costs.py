@@ -2,14 +2,14 @@
 
 from datetime import date
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
-from litestar import Request, Response, get
-from litestar.datastructures import State
+from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
+from services.gateway.account_ids import AccountIds
 from services.gateway.asks import Caller
 from services.gateway.errors import ASKING_STATUSES, ApiError, declared, invalid
+from services.gateway.paging import PageRequest, page
 from services.gateway.parameters import (
     ID_PATTERN,
     Cursor,
@@ -22,7 +22,6 @@ from services.gateway.parameters import (
     text_query,
     time_range,
 )
-from services.gateway.permissions import Principal
 from services.gateway.responses import (
     CostRecordResponse,
     CostSummaryResponse,
@@ -48,6 +47,7 @@ from shared.contracts.cost_metering import (
 async def get_cost_summary(
     organization_id: OrganizationId,
     caller: Given[Caller],
+    account_ids: Given[AccountIds],
     scope_type: FromQuery[CostScope] = "billing_account",
     scope_id: Annotated[str | None, text_query("The task, agent or sandbox.")] = None,
     from_: From = None,
@@ -55,16 +55,18 @@ async def get_cost_summary(
 ) -> CostSummaryResponse:
     """Sum costs over the organization, or over one task, agent or sandbox, largest first."""
     times = time_range(from_, to)
-    if scope_type == "billing_account" and scope_id is not None:
-        # Until accounts exist an organization has none; `scope_id` is then its id.
-        raise ApiError(404, "billing_account_not_found", "There is no such billing account.")
-    if scope_type != "billing_account" and scope_id is None:
+    if scope_type == "billing_account":
+        account_id = await account_ids.known(organization_id, caller)
+        if scope_id not in {None, account_id}:
+            raise ApiError(404, "billing_account_not_found", "There is no such billing account.")
+        scope_id = account_id
+    elif scope_id is None:
         raise invalid("scope_id", f"is needed with scope_type {scope_type}")
     summary = await caller.ask(
         GetCostSummary(
             organization_id=organization_id,
             scope_type=scope_type,
-            scope_id=scope_id,
+            scope_id=None if scope_type == "billing_account" else scope_id,
             occurred_from=times.start,
             occurred_to=times.end,
         )
@@ -80,9 +82,10 @@ async def get_cost_summary(
     tags=["costs"],
 )
 async def list_costs(
-    request: Request[Principal, None, State],
+    request: PageRequest,
     organization_id: OrganizationId,
     caller: Given[Caller],
+    account_ids: Given[AccountIds],
     from_: From = None,
     to: To = None,
     provider: Annotated[str | None, text_query("Only this provider.")] = None,
@@ -96,7 +99,8 @@ async def list_costs(
 ) -> Response[list[CostRecordResponse]]:
     """List calls, newest first; `Link: <…>; rel="next"` leads to the page that follows."""
     times = time_range(from_, to)
-    page = await caller.ask(
+    account_id = await account_ids.known(organization_id, caller)
+    found = await caller.ask(
         ListCosts(
             organization_id=organization_id,
             occurred_from=times.start,
@@ -109,14 +113,8 @@ async def list_costs(
             cursor=cursor,
         )
     )
-    headers = {"Link": next_link(request, page.next_cursor)} if page.next_cursor else {}
-    return Response([cost_record(record) for record in page.records], headers=headers)
-
-
-def next_link(request: Request[Principal, None, State], cursor: str) -> str:
-    """The same request with another cursor, relative to this host (RFC 8288)."""
-    query = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]
-    return f'<{request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
+    records = [cost_record(record, account_id) for record in found.records]
+    return page(request, records, found.next_cursor)
 
 
 @get(

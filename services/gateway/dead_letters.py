@@ -6,10 +6,16 @@ from litestar import get, post
 from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
-from services.gateway.admin import RequestBody
 from services.gateway.asks import Caller
 from services.gateway.errors import ASKING_STATUSES, WRITING_STATUSES, ApiError, declared
-from services.gateway.parameters import Given, IdempotencyKey, Limit, Text, text_query
+from services.gateway.parameters import (
+    Given,
+    IdempotencyKey,
+    Limit,
+    RequestBody,
+    Text,
+    text_query,
+)
 from shared.contracts.base import MAX_EXACT_INTEGER, Done
 from shared.contracts.operations import (
     DeadLetter,
@@ -21,7 +27,7 @@ from shared.contracts.operations import (
 )
 
 # The services that keep dead letters.
-Keeper = Literal["cost_metering"]
+Keeper = Literal["cost_metering", "account", "stripe_gateway", "subscription"]
 LetterId = Annotated[int, Meta(ge=1, le=MAX_EXACT_INTEGER)]
 LetterIds = Annotated[list[LetterId], Meta(min_length=1, max_length=200)]
 

@@ -115,7 +115,7 @@ NOT_FOUND = ApiError(404, "not_found", "There is nothing at this address.")
 REFUSED_BY_LITESTAR = {
     404: NOT_FOUND,
     405: ApiError(405, "method_not_allowed", "This address does not answer to this method."),
-    413: ApiError(413, "body_too_large", "The body is larger than 64 KiB."),
+    413: ApiError(413, "body_too_large", "The body is larger than this address takes."),
 }
 
 

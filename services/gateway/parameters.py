@@ -118,6 +118,10 @@ def day_range(
     return first_day, end_day
 
 
+class RequestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A body: a misspelt field is refused, not ignored."""
+
+
 class StrictRequest(Request[Principal | None, Any, State]):
     """Reads a JSON body straight into the type that the handler declares, without coercion.
 

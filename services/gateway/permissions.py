@@ -46,6 +46,12 @@ PERMISSIONS: Mapping[str, Permission] = {
     "public": Permission(anyone=True),
     "signed_in": Permission(),
     "read": Permission(roles=READERS),
+    "manage": Permission(roles=MANAGERS),
+    # Stripe proves itself by its signature, which the service that keeps the secret verifies.
+    "webhook": Permission(anyone=True),
+    # The platform that runs workflows asks and tells unattended.
+    "watch_workflows": Permission(roles=READERS, services=True),
+    "run_workflows": Permission(roles=MANAGERS, services=True),
     # The platform that starts agents does so unattended, so its service key suffices.
     "issue_credentials": Permission(roles=MANAGERS, services=True),
     "operate": Permission(operators=True),

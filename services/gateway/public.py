@@ -50,6 +50,7 @@ async def get_config(settings: Given[GatewaySettings]) -> StripeConfigResponse:
     return StripeConfigResponse(
         publishable_key=settings.stripe_publishable_key,
         is_configured=bool(settings.stripe_publishable_key and settings.stripe_secret_key),
+        stripe_js_url=settings.stripe_js_url,
     )
 
 

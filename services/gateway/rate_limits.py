@@ -1,4 +1,4 @@
-"""Token buckets: so many requests a second for one principal, in memory that does not grow."""
+"""Token buckets: so many requests of a principal or organization, in memory that stays small."""
 
 import math
 import time
@@ -34,6 +34,25 @@ class TokenBuckets:
         if len(self._buckets) > self._capacity:
             self._buckets.popitem(last=False)
         return wait
+
+
+class HourlyLimit:
+    """So many of what costs money to abuse, for one organization in an hour."""
+
+    def __init__(self, what: str, per_hour: int) -> None:
+        self._what = what
+        self._buckets = TokenBuckets(rate_per_second=per_hour / 3600, burst=per_hour)
+
+    def take(self, organization_id: str) -> None:
+        """Count one; raises a 429 that says when the next is possible."""
+        wait = self._buckets.take(organization_id, time.monotonic())
+        if wait:
+            raise ApiError(
+                429,
+                f"too_many_{self._what}",
+                f"That was tried too often; try again in {math.ceil(wait / 60)} minutes.",
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
 
 
 class RateLimitMiddleware:

@@ -18,8 +18,11 @@ class GatewaySettings(Settings, frozen=True, kw_only=True):
 
     `agent_signing_seed` is the path of a file. `service_keys` is a comma-separated list of
     `name=<SHA-256 of the key, hex>`. `stripe_frontend_url` is a comma-separated list of the
-    origins whose pages may call with a cookie. `trusted_proxies` are the addresses whose
-    `X-Forwarded-For` is believed, comma-separated; without any, nobody's is.
+    origins whose pages may call with a cookie, the first of them being where Stripe's pages lead
+    back to. `stripe_js_url` is a script that stands in for Stripe's own, of the sandbox only.
+    `attaches_per_hour` and `checkouts_per_hour` are limits of one organization.
+    `trusted_proxies` are the addresses whose `X-Forwarded-For` is believed, comma-separated;
+    without any, nobody's is.
     """
 
     auth_mode: Literal["development", "hs256", "jwks"] = "development"
@@ -34,7 +37,10 @@ class GatewaySettings(Settings, frozen=True, kw_only=True):
     stripe_publishable_key: str | None = None
     stripe_secret_key: str | None = None
     stripe_frontend_url: str = "http://localhost:3000"
+    stripe_js_url: str | None = None
     trusted_proxies: str = ""
+    attaches_per_hour: Annotated[int, Meta(ge=1)] = 5
+    checkouts_per_hour: Annotated[int, Meta(ge=1)] = 10
     rate_limit_per_second: Annotated[float, Meta(gt=0)] = 50.0
     rate_limit_burst: Annotated[int, Meta(ge=1)] = 200
 
@@ -52,7 +58,20 @@ def check(settings: GatewaySettings) -> None:
         _check_jwks_url(settings.auth_jwks_url or "")
     elif len((settings.auth_secret or "").encode()) < MIN_SECRET_BYTES:
         raise SettingsError(f"Setting AUTH_SECRET: needs at least {MIN_SECRET_BYTES} bytes.")
-    _ = settings.frontend_origins
+    if not settings.frontend_origins:
+        raise SettingsError("Setting STRIPE_FRONTEND_URL: needs at least one origin.")
+    _check_stripe(settings)
+
+
+def _check_stripe(settings: GatewaySettings) -> None:
+    """A script that is not Stripe's never meets a card that is real."""
+    if settings.stripe_js_url is None:
+        return
+    keys = (settings.stripe_publishable_key or "", settings.stripe_secret_key or "")
+    if settings.environment == "production" or any("_live_" in key for key in keys):
+        raise SettingsError("Setting STRIPE_JS_URL: is for the sandbox only.")
+    if urlsplit(settings.stripe_js_url).scheme not in {"http", "https"}:
+        raise SettingsError("Setting STRIPE_JS_URL: needs an http address.")
 
 
 def _check_development(settings: GatewaySettings) -> None:

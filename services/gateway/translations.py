@@ -51,7 +51,7 @@ def _by_model(items: Iterable[CostByModel]) -> list[CostBreakdownItem]:
     ]
 
 
-def cost_record(record: CostRecord) -> CostRecordResponse:
+def cost_record(record: CostRecord, billing_account_id: str | None) -> CostRecordResponse:
     """One call. The total is added up before it is divided, so that it is rounded once."""
     prompt = record.prompt_cost_picousd or 0
     completion = record.completion_cost_picousd or 0
@@ -60,7 +60,7 @@ def cost_record(record: CostRecord) -> CostRecordResponse:
         task_id=record.task_id,
         agent_id=record.agent_id,
         sandbox_id=record.sandbox_id,
-        billing_account_id=None,
+        billing_account_id=billing_account_id,
         provider=record.provider,
         model=record.model,
         prompt_tokens=record.prompt_tokens,

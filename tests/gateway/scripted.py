@@ -52,6 +52,7 @@ from shared.contracts.operations import (
     ShowDeadLetter,
 )
 from shared.credentials import new_key, public_key
+from tests.gateway import billing_answers
 
 R = TypeVar("R", bound=Reply)
 
@@ -133,6 +134,7 @@ UNPRICED = UnpricedModel(
 )
 
 ANSWERS: Mapping[type[Request[Any]], Reply] = {
+    **billing_answers.ANSWERS,
     GetCostSummary: SUMMARY,
     ListCosts: CostPage(records=(RECORD,)),
     GetDailyCosts: DailyCosts(
@@ -168,6 +170,7 @@ class Asked(msgspec.Struct):
     owner: str | None
     principal: str | None
     idempotency_key: str | None
+    timeout_seconds: float
 
 
 class ScriptedServices:
@@ -199,7 +202,7 @@ class ScriptedServices:
     ) -> R | Refusal:
         decoded = msgspec.json.decode(msgspec.json.encode(request), type=type(request))
         assert decoded == request
-        self.asked.append(Asked(request, owner, principal, idempotency_key))
+        self.asked.append(Asked(request, owner, principal, idempotency_key, timeout_seconds))
         answer = self.answers[type(request)]
         if isinstance(answer, list):
             answer = answer.pop(0)
@@ -216,6 +219,8 @@ def settings(folder: Path | None = None, **changes: Any) -> GatewaySettings:
         "service_keys": SERVICE_ENTRY,
         "rate_limit_per_second": 1_000_000.0,
         "rate_limit_burst": 1_000_000,
+        "attaches_per_hour": 1_000_000,
+        "checkouts_per_hour": 1_000_000,
         **changes,
     }
     if folder is not None:

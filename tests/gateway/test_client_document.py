@@ -12,52 +12,103 @@ from tests.gateway.scripted import bearer
 
 TYPES = Path(__file__).with_name("billing_types.ts").read_text()
 JSON_TYPES = {"string": {"string"}, "number": {"number", "integer"}, "boolean": {"boolean"}}
-# `total_cost` and its like are dollars with a fraction; the rest are counts.
-DOLLARS = {"total_cost", "cost", "prompt_cost", "completion_cost"}
+# Dollars, with a fraction; the other numbers are counts.
+DOLLARS = {
+    "total_cost",
+    "cost",
+    "prompt_cost",
+    "completion_cost",
+    "credit_balance",
+    "total_amount_spent",
+    "lifetime_purchase_amount",
+    "storage_used_gb",
+}
+# What the gateway calls the bodies that the document calls requests.
+BODIES = {
+    "PaymentMethodRequest": "PaymentMethodBody",
+    "CreditPurchaseRequest": "CreditPurchaseBody",
+    "LifetimePurchaseRequest": "LifetimePurchaseBody",
+}
+# Answers and the values of each field that a literal type allows.
+ACCOUNT = "/api/billing/account/acme"
 
 
-def interfaces() -> dict[str, dict[str, tuple[str, bool]]]:
-    """For each interface its fields, each with its type and whether it may be null."""
+def interfaces(ending: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """For each interface with such a name its fields, `?` behind optional ones, and their types."""
     found = {}
     for name, body in re.findall(r"interface (\w+) \{(.*?)\n\}", TYPES, re.DOTALL):
-        fields = re.findall(r"^  (\w+): (.+?);", body, re.MULTILINE)
-        found[name] = {
-            field: (kind.replace(" | null", ""), " | null" in kind) for field, kind in fields
-        }
+        if name.endswith(ending):
+            found[name] = dict(re.findall(r"^  (\w+\??): (.+?);", body, re.MULTILINE))
     return found
 
 
-def shape(schema: dict[str, Any]) -> tuple[set[str], bool]:
-    """The JSON types (or the name) of a field in OpenAPI, and whether it may be null."""
+ANSWERS = interfaces(("Response", "Item"))
+REQUESTS = interfaces(("Request",))
+
+
+def schema_of(app: Litestar, name: str) -> Any:
+    return app.openapi_schema.to_schema()["components"]["schemas"][name]
+
+
+def options_of(schema: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """What a field may be beside null, and whether it may be null."""
     options = schema.get("oneOf", [schema])
-    kinds = {option.get("type") or option["$ref"].rpartition("/")[2] for option in options}
-    return kinds - {"null"}, "null" in kinds
+    others = [each for each in options if each.get("type") != "null"]
+    return others, len(others) < len(options)
 
 
-@pytest.mark.parametrize("name", interfaces())
+def json_type(schema: dict[str, Any]) -> str:
+    return str(schema.get("type") or schema["$ref"].rpartition("/")[2])
+
+
+@pytest.mark.parametrize("name", ANSWERS)
 def test_a_response_is_what_the_document_says(app: Litestar, name: str) -> None:
-    schema = app.openapi_schema.to_schema()["components"]["schemas"][name]
+    schema = schema_of(app, name)
 
-    for field, (kind, may_be_null) in interfaces()[name].items():
-        kinds, null = shape(schema["properties"][field])
+    for field, kind in ANSWERS[name].items():
+        options, may_be_null = options_of(schema["properties"][field])
+        plain = kind.removesuffix(" | null")
         assert field in schema["required"], field
-        assert null == may_be_null, field
-        if kind.endswith("[]"):
-            item = shape(schema["properties"][field]["items"])[0]
-            assert (kinds, item) == ({"array"}, {kind.removesuffix("[]")})
+        assert may_be_null == kind.endswith(" | null"), field
+        kinds = {json_type(each) for each in options}
+        if plain.endswith("[]"):
+            assert kinds == {"array"}
+            assert json_type(options[0]["items"]) == plain.removesuffix("[]")
+        elif plain.startswith("'"):
+            assert set(options[0]["enum"]) == set(re.findall(r"'(\w+)'", plain)), field
         else:
-            assert kinds <= JSON_TYPES[kind], field
+            assert kinds <= JSON_TYPES[plain], field
         if field in DOLLARS:
-            assert kinds == {"number"}
+            assert kinds == {"number"}, field
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_may_be_what_the_document_says(app: Litestar, name: str) -> None:
+    schema = schema_of(app, BODIES[name])
+
+    assert set(schema["properties"]) == {field.rstrip("?") for field in REQUESTS[name]}
+    for field, kind in REQUESTS[name].items():
+        options, _ = options_of(schema["properties"][field.rstrip("?")])
+        assert {json_type(each) for each in options} <= JSON_TYPES[kind]
+        assert not (field.endswith("?") and field.rstrip("?") in schema["required"])
+
+
+def test_the_document_is_read_whole() -> None:
+    assert len(ANSWERS) == 9
+    assert len(REQUESTS) == 3
+    assert len(ANSWERS["BillingAccountResponse"]) == 15
+    assert len(ANSWERS["SubscriptionResponse"]) == 24
 
 
 async def test_money_arrives_as_a_number_and_time_with_a_zone(client: httpx.AsyncClient) -> None:
-    path = "/api/billing/account/acme/costs"
-
-    record = (await client.get(path, headers=bearer())).json()[0]
+    record = (await client.get(f"{ACCOUNT}/costs", headers=bearer())).json()[0]
+    account = (await client.get(ACCOUNT, headers=bearer())).json()
 
     assert record["total_cost"] == 0.0075
     assert record["prompt_cost"] == 0.0025
     assert record["total_tokens"] == 1500
     assert record["recorded_at"] == "2026-11-22T11:59:00Z"
-    assert record["billing_account_id"] is None
+    assert record["billing_account_id"] == "account-1"
+    assert account["credit_balance"] == 19.99
+    assert account["total_amount_spent"] == 1.01
+    assert account["created_at"] == "2026-11-19T12:00:00Z"

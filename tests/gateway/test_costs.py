@@ -14,6 +14,8 @@ from services.gateway.dollars import dollars, exact_dollars
 from services.gateway.errors import ApiError
 from services.gateway.parameters import day_range, time_range
 from services.gateway.translations import cost_record
+from shared.bus import NoAnswerer
+from shared.contracts.account import GetAccount
 from shared.contracts.base import MAX_EXACT_INTEGER
 from shared.contracts.cost_metering import (
     CostPage,
@@ -21,7 +23,7 @@ from shared.contracts.cost_metering import (
     GetDailyCosts,
     ListCosts,
 )
-from tests.gateway.scripted import RECORD, ScriptedServices, bearer
+from tests.gateway.scripted import RECORD, ScriptedServices, app_of, bearer, client_of
 
 COSTS = "/api/billing/account/acme/costs"
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
@@ -46,7 +48,7 @@ def test_adding_up_comes_before_dividing() -> None:
         RECORD, prompt_cost_picousd=100_000_000_000, completion_cost_picousd=200_000_000_000
     )
 
-    assert cost_record(record).total_cost == 0.3
+    assert cost_record(record, "account-1").total_cost == 0.3
 
 
 async def test_the_summary_of_an_organization(
@@ -56,7 +58,7 @@ async def test_the_summary_of_an_organization(
 
     assert answer.json() == {
         "scope_type": "billing_account",
-        "scope_id": None,
+        "scope_id": "account-1",
         "total_cost": 0.0075,
         "total_tokens": 1500,
         "record_count": 1,
@@ -91,10 +93,34 @@ async def test_the_summary_of_a_narrower_scope(
     assert services.last.request.scope_id == "x 1"
 
 
-async def test_an_organization_has_no_billing_account_yet(client: httpx.AsyncClient) -> None:
-    answer = await get(client, "/summary", scope_id="some-account")
+async def test_an_organization_has_one_billing_account(client: httpx.AsyncClient) -> None:
+    own = await get(client, "/summary", scope_id="account-1")
+    other = await get(client, "/summary", scope_id="account-2")
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "billing_account_not_found")
+    assert (own.status_code, own.json()["scope_id"]) == (200, "account-1")
+    assert (other.status_code, other.json()["code"]) == (404, "billing_account_not_found")
+
+
+async def test_costs_are_shown_while_nobody_knows_the_account(
+    services: ScriptedServices,
+) -> None:
+    services.answers[GetAccount] = NoAnswerer("account is not answering")
+    async with client_of(app_of(services)) as client:
+        summary = (await get(client, "/summary")).json()
+        record = (await get(client, "")).json()[0]
+
+    assert (summary["scope_id"], summary["total_cost"]) == (None, 0.0075)
+    assert (record["billing_account_id"], record["total_cost"]) == (None, 0.0075)
+
+
+async def test_the_account_of_an_organization_is_asked_for_once(
+    services: ScriptedServices,
+) -> None:
+    async with client_of(app_of(services)) as client:
+        for _ in range(3):
+            assert (await get(client, "")).json()[0]["billing_account_id"] == "account-1"
+
+    assert [type(each.request) for each in services.asked].count(GetAccount) == 1
 
 
 async def test_every_filter_of_the_list_reaches_the_meter(

@@ -7,8 +7,8 @@ import pytest
 from litestar import post
 from litestar.params import JSONBody
 
-from services.gateway.app import ROUTES
 from services.gateway.rate_limits import TokenBuckets
+from services.gateway.routes import ROUTES
 from shared.bus import AnswerFailed, AnswerTimedOut, NoAnswerer
 from shared.contracts.base import Refusal
 from shared.contracts.cost_metering import GetCostSummary, RepriceCosts, SetPriceOverride

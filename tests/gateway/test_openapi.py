@@ -43,7 +43,7 @@ def test_every_operation_has_a_name_a_sentence_and_its_errors(document: dict[str
     found = operations(document)
     names = [operation["operationId"] for _, _, operation in found]
 
-    assert len(set(names)) == len(names) == 19
+    assert len(set(names)) == len(names) == 52
     for method, path, operation in found:
         statuses = set(operation["responses"])
         assert operation["description"], path
@@ -52,7 +52,7 @@ def test_every_operation_has_a_name_a_sentence_and_its_errors(document: dict[str
             assert {"401", "403", "404", "422", "503", "504"} <= statuses, path
         if "requestBody" in operation:
             assert {"409", "413"} <= statuses, path
-        if method == "post" and not path.endswith("/session"):
+        if method == "post" and not path.endswith(("/session", "/webhooks/stripe")):
             headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
             assert "Idempotency-Key" in headers, path
 
@@ -96,7 +96,7 @@ def test_a_body_takes_no_unknown_field(document: dict[str, Any]) -> None:
         schema for name, schema in document["components"]["schemas"].items() if "Body" in name
     ]
 
-    assert len(bodies) == 5
+    assert len(bodies) == 24
     assert all(schema["additionalProperties"] is False for schema in bodies)
 
 
@@ -109,6 +109,8 @@ def fuzzed(folder: Path) -> Any:
         for parameter in operation.get("parameters", []):
             if parameter["name"] == "organization_id" and parameter["in"] == "path":
                 parameter["schema"] = {"enum": ["acme", "globex"]}
+        # A `?` in a made-up name ends the path, and the shorter one may know other methods only.
+        operation["responses"].setdefault("405", operation["responses"]["400"])
     schema = schemathesis.openapi.from_dict(document)
     schema.app = app
     return schema
