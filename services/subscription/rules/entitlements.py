@@ -6,8 +6,12 @@ import msgspec
 
 from services.subscription.rules.moves import is_suspended
 from services.subscription.rules.periods import Period, calendar_month, monthly_period
-from services.subscription.tables import OrganizationRow, QuotaRow, SubscriptionRow
-from services.subscription.tables.rows import QuotaSource
+from services.subscription.tables.rows import (
+    OrganizationRow,
+    QuotaRow,
+    QuotaSource,
+    SubscriptionRow,
+)
 from services.subscription.tiers import Catalogue
 from shared.contracts.subscription import UNLIMITED, Plan
 

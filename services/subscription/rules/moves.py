@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from services.subscription.rules.periods import Period, Tiling, tile
-from services.subscription.tables import PurchaseRow, SubscriptionRow
+from services.subscription.tables.rows import PurchaseRow, SubscriptionRow
 from services.subscription.tiers import Catalogue
 from shared.contracts.stripe_gateway import StripeSubscription
 from shared.contracts.subscription import PlanStatus

@@ -1,7 +1,7 @@
 """What an organization may buy or change to, and what stands in its way."""
 
 from services.subscription.rules.entitlements import Standing
-from services.subscription.tables import SubscriptionRow
+from services.subscription.tables.rows import SubscriptionRow
 from shared.contracts.base import Refusal
 from shared.contracts.subscription import (
     UNLIMITED,
