@@ -29,7 +29,7 @@ async def customers(
     found = [Customer(stack, bus, name, jetstream) for name in names]
     yield found
     for each in found:
-        await each.close()
+        await each.aclose()
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ class Customer:
         finally:
             await connection.close()
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         for connection in self.connections.values():
             await connection.close()
 
