@@ -1,18 +1,20 @@
-"""Named places where a test may have a process die, as `kill -9` would have it.
+"""Named places where a test may have a process die, as `kill -9` would have it, or stand still.
 
-`FAILPOINTS=outbox.published:1,meter.committed:3` ends the process at the first and third passing.
-Without the variable a point costs one look into an empty dictionary.
+`FAILPOINTS=outbox.published:1,meter.committed:3` ends the process at the first and third passing;
+`step.called:1:STOP` stops it until it is sent SIGCONT. Without the variable a point costs one look
+into an empty dictionary.
 """
 
 import os
 import signal
 
 
-def _parse(text: str) -> dict[str, int]:
-    points: dict[str, int] = {}
+def _parse(text: str) -> dict[str, tuple[int, signal.Signals]]:
+    points: dict[str, tuple[int, signal.Signals]] = {}
     for item in filter(None, text.split(",")):
-        name, _, count = item.partition(":")
-        points[name] = int(count or 1)
+        name, _, how = item.partition(":")
+        count, _, number = how.partition(":")
+        points[name] = int(count or 1), signal.Signals[f"SIG{number or 'KILL'}"]
     return points
 
 
@@ -20,9 +22,10 @@ _armed = _parse(os.environ.get("FAILPOINTS", ""))
 
 
 def failpoint(name: str) -> None:
-    """Die here, if this point is armed and its turn has come."""
+    """Die or stop here, if this point is armed and its turn has come."""
     if not _armed or name not in _armed:
         return
-    _armed[name] -= 1
-    if _armed[name] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+    turns, number = _armed[name]
+    _armed[name] = turns - 1, number
+    if turns == 1:
+        os.kill(os.getpid(), number)

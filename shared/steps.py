@@ -43,6 +43,10 @@ class StepTimes(msgspec.Struct, frozen=True):
     # After this many attempts a step waits for an operator: some four hours of trying.
     max_attempts: int = 50
 
+    def __post_init__(self) -> None:
+        if self.call_seconds >= self.lease_seconds:
+            raise ValueError("a call ends before its lease does")
+
 
 S = TypeVar("S", bound=msgspec.Struct)
 O = TypeVar("O")  # noqa: E741
@@ -186,6 +190,9 @@ class StepRunner:
                     events = await step.conclude(leased.step_id, state, outcome, db)
                     await add_events(db, events)
                     failpoint("step.uncommitted")
+                else:
+                    told = {"step": leased.step_id}
+                    logger.warning("lease lost, nothing concluded", extra={"fields": told})
             failpoint("step.concluded")
         except Exception as error:  # noqa: BLE001 -- kept in the row, tried again
             await self._put_off(leased, error)

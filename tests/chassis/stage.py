@@ -46,9 +46,7 @@ TABLES = "effects, outbox, inbox, answers, dead_letters, steps"
 # So that no test waits for what production is patient about.
 TIMES = Times(
     ladder=Ladder(max_deliveries=3, first_delay_seconds=0.1, longest_delay_seconds=0.5),
-    steps=StepTimes(
-        lease_seconds=1.0, call_seconds=10.0, longest_delay_seconds=0.1, max_attempts=4
-    ),
+    steps=StepTimes(lease_seconds=2.0, call_seconds=1.9, longest_delay_seconds=0.1, max_attempts=4),
     relay_lease_seconds=1.0,
     monitor_seconds=0.2,
 )
@@ -64,7 +62,8 @@ def order(order_id: str, note: str = "") -> OrderPlaced:
 async def ask_at_once(bus: Bus, *requests: Request[Any], **how: Any) -> list[Any]:
     """Ask everything at once; answers, and errors where there was none."""
     asked = (bus.ask(request, **how) for request in requests)
-    return await asyncio.gather(*asked, return_exceptions=True)
+    answers: list[Any] = await asyncio.gather(*asked, return_exceptions=True)
+    return answers
 
 
 @dataclass
@@ -300,7 +299,16 @@ class Process:
 
     def lines(self) -> list[dict[str, Any]]:
         """What it has logged."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        text = self.log.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    async def logs(self, words: str) -> dict[str, Any]:
+        """Wait until it logs a message with these words; returns the line."""
+
+        async def ask() -> list[dict[str, Any]]:
+            return [line for line in self.lines() if words in line["message"]]
+
+        return (await until(ask, bool))[0]
 
     def signal(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)

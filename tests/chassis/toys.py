@@ -164,12 +164,17 @@ class Ledger:
         self.behaviour = behaviour
         self.service = Service("ledger", metadata, VERSIONS)
         self.service.hears(OrderPlaced)(self.book_order)
+        self.service.hears(CardCharged)(self.book_charge)
         self.service.takes("usage.gauge.*.*", "USAGE", split=split_gauges)(self.book_gauges)
 
     async def book_order(self, event: OrderPlaced, db: Db) -> Sequence[Event]:
         await add_effect(db, event.organization_id, event.order_id)
         await self.behaviour(event, db)
         return (EntryBooked(organization_id=event.organization_id, order_id=event.order_id),)
+
+    async def book_charge(self, event: CardCharged, db: Db) -> Sequence[Event]:
+        await add_effect(db, event.organization_id, event.charge_id)
+        return ()
 
     async def book_gauges(self, messages: Sequence[Message], db: Db) -> Handled:
         for message in messages:
