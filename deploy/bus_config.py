@@ -7,8 +7,9 @@ from pathlib import Path
 from deploy.bus_keys import BusKeys
 
 GIGABYTE = 1024**3
-# Agents are held to less by their credential, streams by their own limit.
-MAX_PAYLOAD_BYTES = 256 * 1024
+# The largest webhook, as text in JSON. Agents are held to less by their credential, streams by
+# their own limit.
+MAX_PAYLOAD_BYTES = 1024 * 1024
 
 
 def server_configuration(

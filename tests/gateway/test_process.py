@@ -18,12 +18,15 @@ import jwt
 import msgspec
 import nats
 import pytest
+from nats.aio.msg import Msg
 
 from deploy.bus_keys import BusKeys
 from deploy.embedded import NatsServer
+from services.gateway.webhooks import MAX_EVENT_BYTES
 from shared.bus import Bus
-from shared.contracts.base import event_subject
+from shared.contracts.base import Done, event_subject, request_subject
 from shared.contracts.cost_metering import CostsRecorded
+from shared.contracts.stripe_gateway import ReceiveWebhook
 from shared.settings import Settings
 from tests.gateway.scripted import SECRET, bearer
 from tests.servers import free_port, start_nats
@@ -53,6 +56,7 @@ def bus_keys(tmp_path_factory: pytest.TempPathFactory) -> BusKeys:
     keys = BusKeys.load_or_create(tmp_path_factory.mktemp("keys"))
     keys.issue_service("gateway", [], datetime.now(UTC), hears=["event.>"])
     keys.issue_service("cost_metering", [], datetime.now(UTC))
+    keys.issue_service("stripe_gateway", [], datetime.now(UTC))
     return keys
 
 
@@ -181,6 +185,35 @@ async def test_a_fact_on_the_bus_is_in_the_browser_within_a_second(gateway: Proc
     assert time.monotonic() - began < 1.0
     assert event is not None
     assert (event[0], event[1]["sequence"]) == ("costs_recorded", 1)
+
+
+async def test_the_largest_webhook_passes_the_bus_byte_for_byte(
+    gateway: Process, bus_keys: BusKeys
+) -> None:
+    body = bytes(range(256)) * (MAX_EVENT_BYTES // 256)
+    received: list[ReceiveWebhook] = []
+
+    async def keep(message: Msg) -> None:
+        received.append(msgspec.json.decode(message.data, type=ReceiveWebhook))
+        await message.respond(msgspec.json.encode(Done()))
+
+    bus = await Bus.connect(
+        Settings(
+            nats_url=gateway.server.url,
+            nats_credentials=str(bus_keys.credentials_file("stripe_gateway")),
+        ),
+        "stripe_gateway",
+    )
+    await bus.connection.subscribe(request_subject(ReceiveWebhook), cb=keep)
+    await bus.connection.flush()
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        answer = await client.post(
+            "/api/billing/webhooks/stripe", content=body, headers={"Stripe-Signature": "t=1,v1=00"}
+        )
+    await bus.close()
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "received"})
+    assert [each.body for each in received] == [body]
 
 
 async def test_told_to_stop_it_ends_streams_and_leaves_in_peace(gateway: Process) -> None:
