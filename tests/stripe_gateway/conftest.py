@@ -51,7 +51,7 @@ async def whole_shop(
     account_bus = await stack.bus("account")
     database = stack.database("stripe_gateway")
     client = sandbox.client()
-    shop = Shop(bus, account_bus, sandbox, gateway, edge, database, client)
+    shop = Shop(bus, account_bus, sandbox, gateway, edge, database, client, stack.servers.admin_dsn)
     heard = await bus.connection.subscribe("event.stripe_gateway.>", cb=shop.facts.hear)
     yield shop
     await heard.unsubscribe()
@@ -64,6 +64,7 @@ async def whole_shop(
 def shop(whole_shop: Shop, sandbox: Running) -> Iterator[Shop]:
     """With no faults left from another test, and a process that runs."""
     yield whole_shop
+    whole_shop.patience_seconds = 3.0
     sandbox.control("faults/clear")
-    if whole_shop.gateway.process.poll() is not None:
+    if not whole_shop.gateway.alive:
         whole_shop.gateway.start()

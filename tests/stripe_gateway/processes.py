@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -67,10 +68,13 @@ class Gateway:
     def __init__(self, stack: Stack, stripe_url: str, log: Path, **changes: str) -> None:
         self.port = free_port()
         self._log = log
+        self._pid = 0
+        self._nursery: subprocess.Popen[str] | None = None
         self.environment = {
             **stack.environment("stripe_gateway"),
             "HTTP_PORT": str(self.port),
             "LOG_LEVEL": "INFO",
+            "LOG_FILE": str(log),
             "STRIPE_SECRET_KEY": SECRET_KEY,
             "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
             "STRIPE_WEBHOOK_SECRET": f"whsec_of_yesterday,{WEBHOOK_SECRET}",
@@ -81,19 +85,30 @@ class Gateway:
             "NO_PROXY": "127.0.0.1,localhost",
             **changes,
         }
-        self.process: subprocess.Popen[bytes]
 
-    def begin(self, failpoints: str = "", **changes: str) -> None:
-        """Start without waiting; `failpoints` are where it dies."""
-        given = {**os.environ, **self.environment, "FAILPOINTS": failpoints, **changes}
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.stripe_gateway"], env=given, stderr=log, stdout=log
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return bool(self._pid) and Path(f"/proc/{self._pid}").exists()
+
+    def start(self, failpoints: str = "") -> None:
+        """Start, and wait until it answers; `failpoints` are where it dies."""
+        assert not self.alive
+        if self._nursery is None:
+            self._nursery = subprocess.Popen(
+                [sys.executable, "-m", "tests.stripe_gateway.nursery"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write(json.dumps({**self.environment, "FAILPOINTS": failpoints}) + "\n")
+        self._nursery.stdin.flush()
+        self._pid = int(self._nursery.stdout.readline())
+        self._wait_until_ready()
 
-    def start(self, failpoints: str = "", **changes: str) -> None:
-        """Start, and wait until it answers."""
-        self.begin(failpoints, **changes)
+    def _wait_until_ready(self) -> None:
         url = f"http://127.0.0.1:{self.port}/readyz"
         until = time.monotonic() + START_SECONDS
         with httpx.Client(trust_env=False) as client:
@@ -101,26 +116,37 @@ class Gateway:
                 with contextlib.suppress(httpx.TransportError):
                     if client.get(url).status_code == 200:
                         return
-                assert self.process.poll() is None, self.log[-3000:]
-                time.sleep(0.05)
+                if not self.alive:
+                    return  # a failpoint that is met at once
+                time.sleep(0.02)
         raise AssertionError(f"not ready: {self.log[-3000:]}")
 
     async def died(self) -> None:
         """Wait until a failpoint has killed it."""
-        async with asyncio.timeout(START_SECONDS):
-            while self.process.poll() is None:
-                await asyncio.sleep(0.02)
-        assert self.process.returncode == -signal.SIGKILL, self.log[-3000:]
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while self.alive:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"still alive: {self.log[-3000:]}") from None
 
     def kill(self) -> None:
         """`kill -9`."""
-        self.process.kill()
-        self.process.wait()
+        if self.alive:
+            os.kill(self._pid, signal.SIGKILL)
+            while self.alive:
+                time.sleep(0.01)
 
     def stop(self) -> None:
-        """End it in peace."""
-        self.process.terminate()
-        self.process.wait(timeout=30)
+        """End it in peace, and who gave birth to it."""
+        if self.alive:
+            os.kill(self._pid, signal.SIGTERM)
+            until = time.monotonic() + START_SECONDS
+            while self.alive and time.monotonic() < until:
+                time.sleep(0.02)
+        self.kill()
+        if self._nursery is not None:
+            self._nursery.communicate()
 
     @property
     def log(self) -> str:

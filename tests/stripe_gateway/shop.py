@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import msgspec
 import stripe
 from nats.aio.msg import Msg
 from sqlalchemy import text
 
-from shared.bus import Bus
+from shared.bus import AnswerTimedOut, Bus, NoAnswerer
 from shared.clock import new_id
 from shared.contracts.account import AccountOpened
 from shared.contracts.base import Event, Refusal, Reply, Request, event_subject
@@ -72,7 +73,9 @@ class Shop:
         edge: Edge,
         database: Database,
         stripe_client: stripe.StripeClient,
+        admin_dsn: str,
     ) -> None:
+        self.admin_dsn = admin_dsn
         self.bus = bus
         self.sandbox = sandbox
         self.gateway = gateway
@@ -80,6 +83,8 @@ class Shop:
         self.database = database
         self.stripe = stripe_client.v1
         self.facts = Facts()
+        # How long one try of `settled` waits.
+        self.patience_seconds = 3.0
         self._account_bus = account_bus
 
     async def ask(self, request: Request[R], **more: Any) -> R:
@@ -99,9 +104,14 @@ class Shop:
         key = new_id()
 
         async def answer() -> R | Refusal:
-            return await self.bus.ask(
-                request, idempotency_key=key, **{"timeout_seconds": 20.0, **more}
-            )
+            try:
+                return await self.bus.ask(
+                    request,
+                    idempotency_key=key,
+                    **{"timeout_seconds": self.patience_seconds, **more},
+                )
+            except (NoAnswerer, AnswerTimedOut):
+                return Refusal(code="pending", detail="nobody has answered")
 
         def is_final(found: R | Refusal) -> bool:
             waiting = {"pending", "idempotency_key_in_flight", "charge_in_flight"}
@@ -208,6 +218,15 @@ class Shop:
         async with self.database.transaction() as db:
             await db.execute(text("UPDATE steps SET due_at = now() WHERE status = 'prepared'"))
             await db.execute(text("UPDATE leases SET held_until = now() - interval '1 second'"))
+
+    async def reconcile(self) -> None:
+        """Have the reconciler begin its next round now."""
+        async with self.database.transaction() as db:
+            await db.execute(text("UPDATE walks SET begun_at = now() - interval '1 day'"))
+
+    async def admin(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """The database server's administrator."""
+        return await asyncpg.connect(self.admin_dsn)
 
     async def rows(self, sql: str, **values: Any) -> list[Any]:
         """What stands in the service's database."""

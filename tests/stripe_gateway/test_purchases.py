@@ -98,7 +98,8 @@ async def test_a_page_leads_back_to_our_own_origins_only(
 ) -> None:
     await shop.open_account(organization)
     for name in ("success_url", "cancel_url"):
-        refusal = await shop.refusal(shop.order(organization, **{name: url}))
+        changes: dict[str, Any] = {name: url}
+        refusal = await shop.refusal(shop.order(organization, **changes))
         assert refusal.code == "redirect_not_allowed"
 
 

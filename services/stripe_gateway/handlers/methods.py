@@ -60,7 +60,7 @@ class Attach(StripeStep[AttachPaymentMethod, AttachState, CustomerView | Refusal
             try:
                 attached = await at_stripe.attach_method(api, state.mark, customer_id, method_id)
             except StripeRefused as refused:
-                if refused.declined or refused.may_miss_customer:
+                if refused.declined or refused.param == "customer":
                     raise
                 return NO_METHOD
             method_id = attached.id

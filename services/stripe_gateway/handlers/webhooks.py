@@ -10,7 +10,7 @@ from shared.contracts.base import Done, Refusal
 from shared.contracts.stripe_gateway import ReceiveWebhook
 from shared.database import Db
 
-MAX_BODY_BYTES = 512 * 1024
+MAX_BODY_BYTES = 256 * 1024
 INVALID = Refusal(
     code="invalid_webhook", detail="This is not an event that Stripe signed for us.", status=400
 )

@@ -1,0 +1,201 @@
+"""Subscriptions: bought on a page, changed with Stripe told first, mirrored whatever is done."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.contracts.base import Refusal
+from shared.contracts.stripe_gateway import (
+    AttachPaymentMethod,
+    ChangeStripeSubscription,
+    DetachPaymentMethod,
+    ListPaymentMethods,
+    MoneyMoved,
+    PreviewPlanChange,
+    PurchasePaid,
+    StripeSubscription,
+    SubscriptionChanged,
+)
+from tests.stack import until
+from tests.stripe_gateway.shop import Shop
+
+STARTER, PRO, TEAM = ("starter", 2900), ("pro", 7900), ("team", 19900)
+
+
+async def subscribe(
+    shop: Shop, organization: str, plan: tuple[str, int] = PRO, card: str = "visa"
+) -> StripeSubscription:
+    """Subscribed through the page, and seen."""
+    await shop.open_account(organization)
+    tier, cents = plan
+    order = shop.order(organization, cents, kind="subscription", tier=tier)
+    page = await shop.ask(order)
+    await shop.pay(page.checkout_url, card)
+    await shop.facts.wait(PurchasePaid, organization)
+    return await mirrored(shop, organization, lambda found: found.status == "active")
+
+
+async def mirrored(shop: Shop, organization: str, wanted: Any) -> StripeSubscription:
+    """The newest state, once it is as wanted."""
+
+    async def newest() -> StripeSubscription | None:
+        facts = shop.facts.all(SubscriptionChanged, organization)
+        ordered = sorted(facts, key=lambda fact: fact.version)
+        return ordered[-1].subscription if ordered else None
+
+    found = await until(newest, lambda each: each is not None and wanted(each))
+    assert found is not None
+    return found
+
+
+def change(organization: str, action: str, plan: tuple[str, int] | None = None) -> Any:
+    values: dict[str, Any] = {"action": action}
+    if plan is not None:
+        values |= {"tier": plan[0], "price_cents": plan[1]}
+    return ChangeStripeSubscription(organization_id=organization, requested_by="user-1", **values)
+
+
+async def test_a_subscription_is_bought_and_its_money_told_once(
+    shop: Shop, organization: str
+) -> None:
+    found = await subscribe(shop, organization)
+    assert (found.tier, found.price_cents, found.status_at_stripe) == ("pro", 7900, "active")
+    assert found.current_period_end is not None
+    assert found.current_period_end > datetime.now(UTC)
+    moved = await shop.facts.wait(MoneyMoved, organization)
+    await shop.delivered()
+    await shop.idle()
+    assert [(m.amount_cents, m.purpose) for m in moved] == [(7900, "subscription")]
+    paid = shop.facts.all(PurchasePaid, organization)
+    assert [(p.kind, p.tier, p.stripe_subscription_id) for p in paid] == [
+        ("subscription", "pro", found.stripe_subscription_id)
+    ]
+    assert shop.charged(organization_id=organization) in ([], [7900])
+
+
+async def test_an_upgrade_is_previewed_charged_and_takes_effect(
+    shop: Shop, organization: str
+) -> None:
+    await subscribe(shop, organization)
+    date = datetime.now(UTC)
+    preview = await shop.ask(
+        PreviewPlanChange(
+            organization_id=organization, tier="team", price_cents=19900, proration_date=date
+        )
+    )
+    assert 0 < preview.due_now_cents <= 19900
+    assert preview.next_period_cents == 19900
+    upgrade = ChangeStripeSubscription(
+        organization_id=organization,
+        action="upgrade",
+        tier="team",
+        price_cents=19900,
+        proration_date=preview.proration_date,
+        requested_by="user-1",
+    )
+    found = await shop.ask(upgrade)
+    assert (found.tier, found.price_cents) == ("team", 19900)
+    moved = await shop.facts.wait(MoneyMoved, organization, 2)
+    assert sorted(m.amount_cents for m in moved) == sorted([7900, preview.due_now_cents])
+
+
+async def test_an_upgrade_that_is_not_paid_changes_nothing(shop: Shop, organization: str) -> None:
+    before = await subscribe(shop, organization)
+    made = await shop.stripe.payment_methods.create_async(
+        {"type": "card", "card": {"token": "tok_chargeCustomerFail"}}
+    )
+    attach = AttachPaymentMethod(
+        organization_id=organization, payment_method_id=made.id, requested_by="user-1"
+    )
+    await shop.settled(attach)
+    await shop.stripe.subscriptions.update_async(
+        before.stripe_subscription_id, {"default_payment_method": made.id}
+    )
+    refusal = await shop.refusal(change(organization, "upgrade", TEAM))
+    assert (refusal.status, refusal.code) == (402, "payment_failed")
+    await shop.delivered()
+    await shop.idle()
+    at_stripe = await shop.stripe.subscriptions.retrieve_async(before.stripe_subscription_id)
+    assert at_stripe.items.data[0].price.unit_amount == 7900
+    assert (await mirrored(shop, organization, lambda _: True)).tier == "pro"
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [7900]
+
+
+async def test_a_downgrade_waits_for_the_end_of_the_period_and_can_be_taken_back(
+    shop: Shop, organization: str
+) -> None:
+    before = await subscribe(shop, organization)
+    lowered = await shop.ask(change(organization, "downgrade", STARTER))
+    assert (lowered.tier, lowered.pending_tier) == ("pro", "starter")
+    assert lowered.pending_change_at == before.current_period_end
+    again = await shop.ask(change(organization, "resume"))
+    assert (again.tier, again.pending_tier, again.price_cents) == ("pro", None, 7900)
+    await shop.ask(change(organization, "downgrade", STARTER))
+    chosen = await shop.ask(change(organization, "downgrade", PRO))
+    assert (chosen.tier, chosen.pending_tier, chosen.price_cents) == ("pro", None, 7900)
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [7900]
+
+
+async def test_an_upgrade_after_a_downgrade_is_charged_from_what_was_paid(
+    shop: Shop, organization: str
+) -> None:
+    await subscribe(shop, organization)
+    await shop.ask(change(organization, "downgrade", STARTER))
+    found = await shop.ask(change(organization, "upgrade", TEAM))
+    assert (found.tier, found.pending_tier) == ("team", None)
+    moved = await shop.facts.wait(MoneyMoved, organization, 2)
+    assert sum(m.amount_cents for m in moved) in range(19_890, 19_911)
+
+
+async def test_cancel_resume_and_cancel_now(shop: Shop, organization: str) -> None:
+    await subscribe(shop, organization)
+    assert (await shop.ask(change(organization, "cancel"))).cancel_at_period_end
+    assert not (await shop.ask(change(organization, "resume"))).cancel_at_period_end
+    ended = await shop.ask(change(organization, "cancel_now"))
+    assert ended.status == "canceled"
+    assert isinstance(await shop.refusal(change(organization, "resume")), Refusal)
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [7900]
+
+
+async def test_what_is_done_at_stripe_is_a_fact_and_canceled_stays_canceled(
+    shop: Shop, organization: str
+) -> None:
+    found = await subscribe(shop, organization)
+    name = found.stripe_subscription_id
+    await shop.stripe.subscriptions.update_async(name, {"cancel_at_period_end": True})
+    await mirrored(shop, organization, lambda each: each.cancel_at_period_end)
+    late = await shop.events("customer.subscription.updated", name)
+    await shop.stripe.subscriptions.cancel_async(name)
+    await mirrored(shop, organization, lambda each: each.status == "canceled")
+    for event in late:
+        assert await shop.deliver({**event, "id": f"{event['id']}late"}) == 200
+    await shop.idle()
+    last = max(shop.facts.all(SubscriptionChanged, organization), key=lambda fact: fact.version)
+    assert last.subscription.status == "canceled"
+
+
+async def test_the_last_card_is_kept_while_a_paid_plan_runs(shop: Shop, organization: str) -> None:
+    await subscribe(shop, organization)
+    await shop.delivered()
+    await shop.idle()
+    cards = (await shop.ask(ListPaymentMethods(organization_id=organization))).payment_methods
+    assert len(cards) == 1
+    detach = DetachPaymentMethod(
+        organization_id=organization,
+        payment_method_id=cards[0].payment_method_id,
+        requested_by="user-1",
+    )
+    refusal = await shop.refusal(detach)
+    assert (refusal.status, refusal.code) == (409, "last_payment_method")
+    await shop.ask(change(organization, "cancel_now"))
+    assert (await shop.ask(detach)).payment_methods == ()
+
+
+@pytest.mark.parametrize("action", ["cancel", "cancel_now", "resume", "downgrade", "upgrade"])
+async def test_nothing_can_be_changed_without_a_subscription(
+    shop: Shop, organization: str, action: str
+) -> None:
+    await shop.open_account(organization)
+    refusal = await shop.refusal(change(organization, action, TEAM))
+    assert (refusal.status, refusal.code) == (404, "subscription_not_found")
