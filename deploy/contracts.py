@@ -57,7 +57,9 @@ def schemas() -> dict[str, Json]:
     _, components = msgspec.json.schema_components(
         list(all_contracts().values()), ref_template=SCHEMAS
     )
-    return dict(sorted(components.items()))
+    # Through JSON, because a tuple there is a list.
+    plain: dict[str, Json] = json.loads(msgspec.json.encode(components))
+    return dict(sorted(plain.items()))
 
 
 def asyncapi_document() -> Json:
