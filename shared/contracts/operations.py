@@ -5,8 +5,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from shared.contracts.base import Contract, Done, PageLimit, Reply, Request, Text
+from shared.contracts.base import (
+    MAX_EXACT_INTEGER,
+    Contract,
+    Done,
+    PageLimit,
+    Reply,
+    Request,
+    Text,
+)
 
+LetterId = Annotated[int, Meta(ge=1, le=MAX_EXACT_INTEGER)]
+LetterIds = Annotated[tuple[LetterId, ...], Meta(min_length=1, max_length=200)]
 DeadLetterState = Literal["parked", "replaying", "replayed", "discarded"]
 
 
@@ -43,17 +53,17 @@ class ListDeadLetters(Request[DeadLetters], frozen=True, kw_only=True):
 class ShowDeadLetter(Request[DeadLetters], frozen=True, kw_only=True):
     """One letter with its body."""
 
-    letter_id: int
+    letter_id: LetterId
 
 
 class ReplayDeadLetters(Request[Done], frozen=True, kw_only=True):
     """Hand letters to their handler again; what fails again is parked again."""
 
-    letter_ids: Annotated[tuple[int, ...], Meta(min_length=1, max_length=200)]
+    letter_ids: LetterIds
 
 
 class DiscardDeadLetters(Request[Done], frozen=True, kw_only=True):
     """Give letters up for good, with a reason that stays on record."""
 
-    letter_ids: Annotated[tuple[int, ...], Meta(min_length=1, max_length=200)]
+    letter_ids: LetterIds
     discard_reason: Text
