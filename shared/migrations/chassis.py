@@ -7,6 +7,14 @@ from sqlalchemy.dialects import postgresql
 
 def create_first_chassis_tables() -> None:
     """Outbox, inbox, answers, dead letters and steps."""
+    _create_answers()
+    _create_dead_letters()
+    _create_inbox()
+    _create_outbox()
+    _create_steps()
+
+
+def _create_answers() -> None:
     op.create_table(
         "answers",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -22,6 +30,9 @@ def create_first_chassis_tables() -> None:
     op.create_index(
         "answers_answered_at", "answers", ["answered_at"], unique=False, postgresql_using="brin"
     )
+
+
+def _create_dead_letters() -> None:
     op.create_table(
         "dead_letters",
         sa.Column("letter_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -45,6 +56,9 @@ def create_first_chassis_tables() -> None:
     )
     op.create_index("dead_letters_organization", "dead_letters", ["organization_id"], unique=False)
     op.create_index("dead_letters_state", "dead_letters", ["state", "letter_id"], unique=False)
+
+
+def _create_inbox() -> None:
     op.create_table(
         "inbox",
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -53,6 +67,9 @@ def create_first_chassis_tables() -> None:
         sa.PrimaryKeyConstraint("consumer", "message_id"),
     )
     op.create_index("inbox_heard_at", "inbox", ["heard_at"], unique=False, postgresql_using="brin")
+
+
+def _create_outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -65,6 +82,9 @@ def create_first_chassis_tables() -> None:
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("position"),
     )
+
+
+def _create_steps() -> None:
     op.create_table(
         "steps",
         sa.Column("step_id", sa.Text(), nullable=False),

@@ -1,0 +1,59 @@
+"""Each boundary is broken once, in a copy of the tree, and the build notices."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.code import ROOT
+
+BREAKS = {
+    "services": ("services/cost_metering/handlers/costs.py", "import services.gateway.app"),
+    "upwards": ("shared/clock.py", "import services.cost_metering.rules"),
+    "layers": ("services/cost_metering/store/rollups.py", "import services.cost_metering.handlers"),
+    "layers: a stray file": ("services/cost_metering/helpers.py", "WHAT = 1"),
+    "pure": ("services/cost_metering/rules/counting.py", "import asyncpg"),
+    "pure: by a detour": ("services/cost_metering/rules/counting.py", "import shared.database"),
+    "stripe": ("services/cost_metering/app.py", "import stripe"),
+    "web": ("shared/health.py", "import litestar"),
+    "agent_client": ("shared/agent_client/calls.py", "import shared.database"),
+}
+
+
+def _lint(tree: Path, contract: str) -> "subprocess.CompletedProcess[str]":
+    command = Path(sys.executable).parent / "lint-imports"
+    return subprocess.run(
+        [command, "--no-cache", "--contract", contract],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tree")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    ignored = shutil.ignore_patterns("__pycache__", "node_modules", "frontend")
+    for name in ("services", "shared", "deploy"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    return folder
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+def test_a_broken_boundary_is_noticed(rule: str, copy: Path) -> None:
+    place, line = BREAKS[rule]
+    path = copy / place
+    before = path.read_text() if path.exists() else None
+    path.write_text(f"{before or ''}\n{line}\n")
+    try:
+        broken = _lint(copy, rule.partition(":")[0])
+    finally:
+        path.unlink() if before is None else path.write_text(before)
+    assert broken.returncode == 1, broken.stdout
+    assert "BROKEN" in broken.stdout
