@@ -38,13 +38,8 @@ class NotDone(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
-    given = os.environ.get("NATS_CREDENTIALS")
-    credentials = Path(given) if given else options.home / "keys" / f"{USER}.creds"
-    settings = Settings(nats_url=options.nats_url, nats_credentials=str(credentials))
     try:
-        if not credentials.is_file():
-            raise NotDone(f"There are no credentials in {credentials}.")
-        answer = asyncio.run(ask(settings, options.service, _request(options)))
+        answer = asyncio.run(ask(_settings(options), options.service, _request(options)))
     except NotDone as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -75,6 +70,14 @@ async def ask(settings: Settings, service: str, request: Request[Any]) -> DeadLe
     if isinstance(answer, Refusal):
         raise NotDone(answer.detail)
     return answer
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given = os.environ.get("NATS_CREDENTIALS")
+    credentials = Path(given) if given else options.home / "keys" / f"{USER}.creds"
+    if not credentials.is_file():
+        raise NotDone(f"There are no credentials in {credentials}.")
+    return Settings(nats_url=options.nats_url, nats_credentials=str(credentials))
 
 
 def _request(options: argparse.Namespace) -> Request[Any]:
