@@ -20,7 +20,8 @@ WHERE q.organization_id = $1
 _TAKE = """
 INSERT INTO quotas AS q
     (organization_id, source, subject, period_start, period_end, used, reserved)
-SELECT $1, $2, $3, $4::timestamptz, $5::timestamptz, $6::int, $7::int WHERE $8::int = -1 OR $6 + $7 <= $8
+SELECT $1, $2, $3, $4::timestamptz, $5::timestamptz, $6::int, $7::int
+WHERE $8::int = -1 OR $6 + $7 <= $8
 ON CONFLICT (organization_id, source, subject, period_start) DO UPDATE
 SET used = q.used + $6, reserved = q.reserved + $7
 WHERE $8 = -1 OR q.used + q.reserved + $6 + $7 <= $8

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.subscription.tables import (
@@ -79,7 +78,7 @@ async def save_purchase(db: Db, row: PurchaseRow) -> None:
 
 async def list_purchases(db: Db, organization_id: str) -> list[PurchaseRow]:
     """All lifetime purchases of an organization."""
-    rows = await db.execute(
-        select(lifetime_purchases).where(lifetime_purchases.c.organization_id == organization_id)
+    rows = await db.driver.fetch(
+        "SELECT * FROM lifetime_purchases WHERE organization_id = $1", organization_id
     )
-    return [msgspec.convert(dict(row), PurchaseRow) for row in rows.mappings()]
+    return [msgspec.convert(dict(row), PurchaseRow) for row in rows]

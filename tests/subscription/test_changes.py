@@ -1,0 +1,175 @@
+"""Changes of plan are told to Stripe first; what Stripe refuses changes nothing here."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.contracts.base import Refusal
+from shared.contracts.stripe_gateway import (
+    ChangeStripeSubscription,
+    PlanChangePreview,
+    PreviewPlanChange,
+    StripeSubscription,
+)
+from shared.contracts.subscription import (
+    CancelSubscription,
+    ChangePlan,
+    PreviewChange,
+    ReactivateSubscription,
+)
+from tests.subscription.customer import Customer
+
+DECLINED = Refusal(code="card_declined", detail="Your card was declined.", status=402)
+
+
+@pytest.fixture
+async def pro(customer: Customer) -> Customer:
+    """A customer with pro, whose Stripe does what it is told."""
+    fact = await customer.subscribe("pro")
+    stands = fact.subscription
+
+    def change(request: ChangeStripeSubscription) -> StripeSubscription:
+        import msgspec
+
+        return msgspec.structs.replace(
+            stands,
+            tier=request.tier if request.action == "upgrade" else stands.tier,
+            cancel_at_period_end=request.action == "cancel",
+            status="canceled" if request.action == "cancel_now" else "active",
+        )
+
+    customer.neighbours.answers[ChangeStripeSubscription] = change
+    return customer
+
+
+def change(customer: Customer, tier: Any, **options: Any) -> ChangePlan:
+    return ChangePlan(
+        organization_id=customer.organization_id, tier=tier, requested_by="owner", **options
+    )
+
+
+def cancel(customer: Customer, *, at_period_end: bool = True) -> CancelSubscription:
+    return CancelSubscription(
+        organization_id=customer.organization_id,
+        at_period_end=at_period_end,
+        requested_by="owner",
+    )
+
+
+def reactivate(customer: Customer) -> ReactivateSubscription:
+    return ReactivateSubscription(organization_id=customer.organization_id, requested_by="owner")
+
+
+def told(customer: Customer) -> list[ChangeStripeSubscription]:
+    return customer.neighbours.requests(ChangeStripeSubscription, customer.organization_id)
+
+
+async def test_an_upgrade_costs_what_its_preview_said(pro: Customer) -> None:
+    pro.neighbours.answers[PreviewPlanChange] = lambda request: PlanChangePreview(
+        due_now_cents=6_000,
+        proration_cents=6_000,
+        next_period_cents=request.price_cents,
+        proration_date=request.proration_date,
+    )
+    preview = await pro.ask(PreviewChange(organization_id=pro.organization_id, tier="team"))
+    assert (preview.kind, preview.due_now_cents, preview.next_period_cents) == (
+        "upgrade",
+        6_000,
+        19_900,
+    )
+    await pro.reserve(2)
+    found = await pro.ask(change(pro, "team", proration_date=preview.proration_date))
+    assert (found.tier, found.workflows_limit, found.workflows_reserved) == ("team", 500, 2)
+    (asked,) = told(pro)
+    assert (asked.action, asked.tier, asked.price_cents) == ("upgrade", "team", 19_900)
+    assert asked.proration_date == preview.proration_date
+
+
+async def test_a_failed_upgrade_charge_changes_nothing(pro: Customer) -> None:
+    pro.neighbours.answers[ChangeStripeSubscription] = lambda _: DECLINED
+    before = await pro.subscription()
+    refusal = await pro.refused(change(pro, "team"), idempotency_key="key")
+    assert refusal.code == "card_declined"
+    assert await pro.subscription() == before
+    assert (await pro.refused(change(pro, "team"), idempotency_key="key")) == refusal
+    assert len(told(pro)) == 1
+
+
+async def test_a_downgrade_waits_for_the_period_and_warns(pro: Customer) -> None:
+    await pro.reserve(25)
+    preview = await pro.ask(PreviewChange(organization_id=pro.organization_id, tier="starter"))
+    assert (preview.kind, preview.due_now_cents) == ("downgrade", 0)
+    assert [each.resource for each in preview.warnings] == ["workflows"]
+    found = await pro.ask(change(pro, "starter"))
+    assert (found.tier, found.pending_tier) == ("pro", "starter")
+    assert found.pending_change_at == found.current_period_end
+    assert [each.resource for each in found.warnings] == ["workflows"]
+    assert found.workflows_limit == 100
+    start = found.current_period_end
+    assert start is not None
+    end = start + timedelta(days=30)
+    await pro.subscribe("starter", current_period_start=start, current_period_end=end)
+    found = await pro.subscription()
+    assert (found.tier, found.pending_tier, found.workflows_remaining) == ("starter", None, 20)
+
+
+async def test_choosing_the_current_tier_revokes_a_downgrade(pro: Customer) -> None:
+    await pro.ask(change(pro, "starter"))
+    found = await pro.ask(change(pro, "pro"))
+    assert (found.tier, found.pending_tier, found.pending_change_at) == ("pro", None, None)
+    assert [each.action for each in told(pro)] == ["downgrade", "resume"]
+    assert (await pro.refused(change(pro, "pro"))).code == "already_on_tier"
+
+
+async def test_cancel_and_reactivate_reach_stripe(pro: Customer) -> None:
+    found = await pro.ask(cancel(pro))
+    assert (found.tier, found.cancel_at_period_end) == ("pro", True)
+    refusal = await pro.refused(cancel(pro))
+    assert (refusal.status, refusal.code) == (409, "already_canceled")
+    assert not (await pro.ask(reactivate(pro))).cancel_at_period_end
+    assert (await pro.refused(reactivate(pro))).status == 409
+    assert (await pro.ask(cancel(pro, at_period_end=False))).tier == "free"
+    assert [each.action for each in told(pro)] == ["cancel", "resume", "cancel_now"]
+    assert (await pro.refused(cancel(pro))).status == 404
+
+
+async def test_without_a_paid_plan_there_is_nothing_to_change(customer: Customer) -> None:
+    assert (await customer.refused(cancel(customer))).status == 404
+    assert (await customer.refused(change(customer, "pro"))).code == "checkout_required"
+    assert (await customer.refused(change(customer, "enterprise"))).code == "contact_us"
+    preview = await customer.ask(
+        PreviewChange(organization_id=customer.organization_id, tier="pro")
+    )
+    assert (preview.kind, preview.due_now_cents) == ("checkout", 7_900)
+
+
+async def test_a_lifetime_has_nothing_to_cancel_or_change(customer: Customer) -> None:
+    await customer.buy_lifetime()
+    assert (await customer.refused(cancel(customer))).status == 409
+    assert (await customer.refused(change(customer, "pro"))).code == "already_lifetime"
+
+
+async def test_a_fact_that_came_meanwhile_knows_better(pro: Customer) -> None:
+    """The portal moves the plan while our own change is under way."""
+    answer = pro.neighbours.answers[ChangeStripeSubscription]
+
+    async def slowly(request: ChangeStripeSubscription) -> Any:
+        await pro.tell(pro.stands("starter"))
+        return answer(request)
+
+    pro.neighbours.answers[ChangeStripeSubscription] = slowly
+    assert (await pro.ask(change(pro, "team"))).tier == "starter"
+
+
+async def test_the_same_key_changes_once(pro: Customer) -> None:
+    async def once() -> Any:
+        return await pro.bus.ask(change(pro, "team"), idempotency_key="once")
+
+    answers = await asyncio.gather(*(once() for _ in range(5)))
+    assert {each.code for each in answers if isinstance(each, Refusal)} <= {
+        "idempotency_key_in_flight"
+    }
+    assert (await pro.ask(change(pro, "team"), idempotency_key="once")).tier == "team"
+    assert len(told(pro)) == 1

@@ -1,0 +1,296 @@
+"""A plan follows what stands at Stripe, in any order; lifetimes and operators go before it."""
+
+import itertools
+from datetime import timedelta
+
+import pytest
+
+from services.subscription.rules.moves import MOVES, STATUS_OF, may_move
+from shared.contracts.base import Refusal
+from shared.contracts.stripe_gateway import (
+    ChangeStripeSubscription,
+    PurchaseReversed,
+    RefundPayment,
+    SubscriptionChanged,
+)
+from shared.contracts.subscription import (
+    GetPlans,
+    OfferTier,
+    PlanChanged,
+    SetByoProviders,
+    SetTier,
+)
+from tests.stack import until
+from tests.subscription.customer import Customer, covers
+from tests.subscription.neighbours import refunded
+
+
+async def test_everybody_begins_on_the_free_tier(customer: Customer) -> None:
+    found = await customer.subscription()
+    assert (found.tier, found.status, found.workflows_limit) == ("free", "active", 5)
+    assert (found.agents_limit, found.storage_limit_gb) == (1, 2)
+    assert found.subscription_id == (await customer.subscription()).subscription_id
+
+
+async def test_a_paid_pro_checkout_gives_pro_with_its_limits(customer: Customer) -> None:
+    fact = await customer.subscribe("pro")
+    found = await customer.subscription()
+    assert (found.tier, found.status, found.price_cents) == ("pro", "active", 7_900)
+    assert (found.workflows_limit, found.agents_limit, found.storage_limit_gb) == (100, 5, 50)
+    assert found.current_period_start == fact.subscription.current_period_start
+    assert found.current_period_end == fact.subscription.current_period_end
+
+
+@pytest.mark.parametrize(
+    ("at_stripe", "status", "covered_by", "suspended"),
+    [
+        ("active", "active", "plan", False),
+        ("trialing", "trialing", "plan", False),
+        ("past_due", "past_due", "plan", False),
+        ("unpaid", "past_due", None, True),
+        ("paused", "paused", "free", False),
+        ("incomplete", "incomplete", "free", False),
+        ("canceled", "active", "free", False),
+    ],
+)
+async def test_every_status_of_stripe_is_ours(
+    customer: Customer, at_stripe: str, status: str, covered_by: str | None, suspended: bool
+) -> None:
+    await customer.subscribe("pro", status=at_stripe)
+    found = await customer.subscription()
+    assert (found.status, found.suspended) == (status, suspended)
+    answer = await customer.bus.ask(customer.reserving())
+    assert (None if isinstance(answer, Refusal) else answer.covered_by) == covered_by
+
+
+def test_the_table_of_moves_lets_nothing_come_back() -> None:
+    assert set(STATUS_OF.values()) == set(MOVES)
+    assert MOVES["canceled"] == frozenset()
+    assert not any(may_move(status, "incomplete") for status in MOVES if status != "incomplete")
+
+
+async def test_what_has_ended_stays_ended(customer: Customer) -> None:
+    await customer.subscribe("pro")
+    await customer.subscribe("pro", status="canceled")
+    await customer.subscribe("pro", status="active")
+    assert (await customer.subscription()).tier == "free"
+
+
+async def test_facts_in_any_order_end_the_same(customer: Customer) -> None:
+    facts = [
+        customer.stands("starter", status="incomplete"),
+        customer.stands("starter"),
+        customer.stands("pro", cancel_at_period_end=True),
+    ]
+    for number, order in enumerate(itertools.permutations(facts)):
+        renamed = [_renamed(each, f"sub_{number}", customer) for each in order]
+        await customer.tell(*renamed, *renamed)
+        found = await customer.subscription()
+        assert (found.tier, found.status, found.cancel_at_period_end) == ("pro", "active", True)
+        await customer.tell(
+            _renamed(customer.stands("pro", status="canceled"), f"sub_{number}", customer)
+        )
+        assert (await customer.subscription()).tier == "free"
+
+
+def _renamed(fact: SubscriptionChanged, name: str, customer: Customer) -> SubscriptionChanged:
+    import msgspec
+
+    named = f"{name}_{customer.organization_id.replace('-', '')}"
+    told = msgspec.structs.replace(fact.subscription, stripe_subscription_id=named)
+    return msgspec.structs.replace(fact, subscription=told)
+
+
+async def test_only_a_renewal_resets_the_counter(customer: Customer) -> None:
+    fact = await customer.subscribe("starter")
+    start, end = fact.subscription.current_period_start, fact.subscription.current_period_end
+    assert start is not None
+    assert end is not None
+    await customer.reserve(3)
+    same = {"current_period_start": start, "current_period_end": end}
+    await customer.subscribe("pro", **same)
+    await customer.subscribe("pro", status="past_due", **same)
+    await customer.subscribe("pro", **same)
+    moved = {"current_period_start": start + timedelta(days=3)}
+    await customer.subscribe("pro", **{**same, **moved})
+    found = await customer.subscription()
+    assert (found.workflows_reserved, found.workflows_remaining) == (3, 97)
+    assert found.current_period_start == start
+    later = {"current_period_start": end, "current_period_end": end + timedelta(days=30)}
+    await customer.subscribe("pro", **later)
+    found = await customer.subscription()
+    assert (found.workflows_reserved, found.workflows_remaining) == (0, 100)
+
+
+async def test_grace_then_suspension_then_recovery(customer: Customer) -> None:
+    await customer.subscribe("pro")
+    await customer.subscribe("pro", status="past_due")
+    found = await customer.subscription()
+    assert (found.status, found.suspended) == ("past_due", False)
+    assert found.grace_ends_at == customer.clock.now() + timedelta(days=7)
+    assert covers(await customer.reserve()) == ["plan"]
+    customer.clock.advance(timedelta(days=7))
+    assert (await customer.subscription()).suspended
+    assert (await customer.refused(customer.reserving())).code == "account_suspended"
+
+    async def suspended() -> bool:
+        return any(each["suspended"] for each in customer.facts(PlanChanged))
+
+    await until(suspended, bool, timeout_seconds=45)
+    await customer.subscribe("pro", status="active")
+    found = await customer.subscription()
+    assert (found.status, found.suspended, found.grace_ends_at) == ("active", False, None)
+    assert covers(await customer.reserve()) == ["plan"]
+
+
+async def test_lifetime_replaces_a_running_plan_and_ends_it_at_stripe(customer: Customer) -> None:
+    customer.neighbours.answers[ChangeStripeSubscription] = lambda _: (
+        customer.stands("pro", status="canceled").subscription
+    )
+    fact = await customer.subscribe("pro")
+    await customer.buy_lifetime()
+    found = await customer.subscription()
+    assert (found.tier, found.is_lifetime, found.workflows_limit) == ("lifetime", True, 50)
+    assert (found.current_period_end, found.lifetime_purchase_cents) == (None, 49_900)
+
+    async def asked() -> list[ChangeStripeSubscription]:
+        return customer.neighbours.requests(ChangeStripeSubscription, customer.organization_id)
+
+    (ended,) = await until(asked, bool)
+    assert ended.action == "cancel_now"
+    assert ended.stripe_subscription_id == fact.subscription.stripe_subscription_id
+    refusal = await customer.refused(
+        OfferTier(organization_id=customer.organization_id, tier="lifetime")
+    )
+    assert (refusal.status, refusal.code) == (409, "already_lifetime")
+
+
+async def test_a_lifetime_paid_in_two_tabs_is_one_and_the_other_is_refunded(
+    customer: Customer,
+) -> None:
+    now = customer.clock.now()
+    customer.neighbours.answers[RefundPayment] = lambda _: refunded(49_900, now)
+    await customer.buy_lifetime("cs_1")
+    await customer.buy_lifetime("cs_2")
+    await customer.buy_lifetime("cs_1")
+
+    async def asked() -> list[RefundPayment]:
+        return customer.neighbours.requests(RefundPayment, customer.organization_id)
+
+    (refund,) = await until(asked, bool)
+    assert refund.session_id is not None
+    assert refund.session_id.startswith("cs_2")
+    assert (await customer.subscription()).is_lifetime
+
+
+async def test_a_refunded_lifetime_falls_back_and_a_reinstated_one_returns(
+    customer: Customer,
+) -> None:
+    session = f"cs_1_{customer.organization_id.replace('-', '')}"
+
+    def reversal(cents: int, version: int) -> PurchaseReversed:
+        return PurchaseReversed(
+            organization_id=customer.organization_id,
+            session_id=session,
+            kind="lifetime",
+            amount_cents=49_900,
+            reversed_cents=cents,
+            version=version,
+            reason="dispute",
+            reversed_at=customer.clock.now(),
+        )
+
+    # The reversal may be heard of before the payment.
+    await customer.tell(reversal(49_900, 2))
+    await customer.buy_lifetime()
+    assert (await customer.subscription()).tier == "free"
+    await customer.tell(reversal(10_000, 1))
+    assert (await customer.subscription()).tier == "free"
+    await customer.tell(reversal(0, 3))
+    assert (await customer.subscription()).tier == "lifetime"
+
+
+async def test_byo_is_unlimited_and_names_its_providers(customer: Customer) -> None:
+    asked = SetByoProviders(
+        organization_id=customer.organization_id,
+        providers=("openai", "anthropic"),
+        requested_by="owner",
+    )
+    assert (await customer.refused(asked)).code == "not_byo"
+    await customer.subscribe("byo")
+    found = await customer.ask(asked)
+    assert found.byo_providers_configured == ("anthropic", "openai")
+    assert (found.is_byo, found.workflows_remaining, found.agents_limit) == (True, -1, -1)
+    assert covers(await customer.reserve(7)) == ["plan"] * 7
+    await customer.subscribe("byo", cancel_at_period_end=True)
+    assert (await customer.subscription()).byo_providers_configured == ("anthropic", "openai")
+
+
+async def test_an_operator_gives_enterprise_and_takes_it_back(customer: Customer) -> None:
+    given = SetTier(
+        organization_id=customer.organization_id, tier="enterprise", requested_by="operator"
+    )
+    found = await customer.ask(given)
+    assert (found.tier, found.workflows_limit, found.agents_limit) == ("enterprise", -1, -1)
+    limited = SetTier(
+        organization_id=customer.organization_id,
+        tier="enterprise",
+        workflows_limit=2,
+        requested_by="operator",
+    )
+    found = await customer.ask(limited)
+    assert (found.workflows_limit, found.agents_limit) == (2, -1)
+    assert covers(await customer.reserve(3)) == ["plan", "plan", "free"]
+    back = SetTier(organization_id=customer.organization_id, tier="free", requested_by="operator")
+    assert (await customer.ask(back)).tier == "free"
+    assert (await customer.refused(back)).status == 404
+
+
+async def test_the_catalogue_is_the_documents(customer: Customer) -> None:
+    plans = (await customer.ask(GetPlans())).plans
+    assert [
+        (p.tier, p.price_cents, p.workflows_limit, p.agents_limit, p.storage_limit_gb)
+        for p in plans
+    ] == [
+        ("free", 0, 5, 1, 2),
+        ("starter", 2_900, 20, 2, 10),
+        ("pro", 7_900, 100, 5, 50),
+        ("team", 19_900, 500, 15, 200),
+        ("enterprise", None, -1, -1, -1),
+        ("lifetime", 49_900, 50, 5, 100),
+        ("byo", 1_900, -1, -1, 50),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("running", "tier", "outcome"),
+    [
+        (None, "pro", 7_900),
+        (None, "lifetime", 49_900),
+        (None, "free", "not_for_sale"),
+        (None, "enterprise", "contact_us"),
+        ("pro", "pro", "already_on_tier"),
+        ("pro", "team", "change_instead"),
+        ("pro", "lifetime", 49_900),
+    ],
+)
+async def test_what_may_be_bought(
+    customer: Customer, running: str | None, tier: str, outcome: int | str
+) -> None:
+    if running:
+        await customer.subscribe(running)
+    answer = await customer.bus.ask(
+        OfferTier(organization_id=customer.organization_id, tier=tier)  # type: ignore[arg-type]
+    )
+    found = answer.code if isinstance(answer, Refusal) else answer.price_cents
+    assert found == outcome
+
+
+async def test_of_two_plans_the_newer_counts_until_it_ends(customer: Customer) -> None:
+    await customer.subscribe("starter")
+    customer.clock.advance(timedelta(hours=1))
+    newer = f"sub_new_{customer.organization_id.replace('-', '')}"
+    await customer.subscribe("team", stripe_subscription_id=newer)
+    assert (await customer.subscription()).tier == "team"
+    await customer.subscribe("team", stripe_subscription_id=newer, status="canceled")
+    assert (await customer.subscription()).tier == "starter"
