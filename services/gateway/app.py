@@ -49,6 +49,14 @@ MAX_BODY_BYTES = 64 * 1024
 COMPRESS_FROM_BYTES = 1024
 
 
+COMPRESSION = CompressionConfig(
+    backend="gzip",
+    minimum_size=COMPRESS_FROM_BYTES,
+    gzip_compress_level=5,
+    exclude_opt_key="no_compression",
+)
+
+
 def create_app(
     settings: GatewaySettings,
     bus: Asks,
@@ -74,12 +82,7 @@ def create_app(
         exception_handlers=EXCEPTION_HANDLERS,
         before_send=[OutgoingHeaders(strict_transport=settings.environment == "production")],
         cors_config=_cors(origins),
-        compression_config=CompressionConfig(
-            backend="gzip",
-            minimum_size=COMPRESS_FROM_BYTES,
-            gzip_compress_level=5,
-            exclude_opt_key="no_compression",
-        ),
+        compression_config=COMPRESSION,
         dependencies={
             **_for_each_request(settings, bus, clock, account_ids),
             "account_ids": _given(account_ids),
