@@ -252,11 +252,14 @@ class Shop:
     async def idle(self) -> None:
         """Wait until stripe_gateway has looked at everything that it was told of."""
 
-        async def waiting() -> int:
-            rows = await self.rows("SELECT count(*) FROM webhook_events WHERE state = 'waiting'")
-            return int(rows[0][0])
+        async def waiting() -> list[Any]:
+            return await self.rows(
+                "SELECT e.event_id, e.type, e.object_id, s.attempts, s.due_at - now(), s.last_error"
+                " FROM webhook_events e LEFT JOIN steps s ON s.step_id = 'look:event:' || event_id"
+                " WHERE e.state = 'waiting'"
+            )
 
-        await until(waiting, lambda number: number == 0)
+        await until(waiting, lambda rows: not rows)
 
 
 async def at_once(number: int, ask: Callable[[], Any]) -> list[Any]:

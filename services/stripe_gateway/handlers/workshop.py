@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.stripe_gateway.settings import StripeSettings
-from services.stripe_gateway.store.customers import Who
+from services.stripe_gateway.store.customers import Who, find_customer
 from services.stripe_gateway.store.leases import give_back, take_lease
 from services.stripe_gateway.stripe_api import Mark, StripeApi
 from services.stripe_gateway.stripe_api.customers import create_customer
@@ -46,6 +46,10 @@ class Workshop:
         """The customer at Stripe, made if need be: whoever asks makes the same one."""
         if who.stripe_customer_id is not None:
             return who.stripe_customer_id
+        async with self.database.read() as db:
+            current = await find_customer(db, who.organization_id)
+        if current and current.generation == who.generation and current.stripe_customer_id:
+            return current.stripe_customer_id
         mark = Mark(local_id=who.local_id, begun_at=who.expected_since)
         made = await create_customer(self.api, mark, who.organization_id, who.billing_account_id)
         return made.id
