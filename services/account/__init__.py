@@ -1,0 +1,1 @@
+"""account: billing accounts, their credits, and who changed what."""

@@ -1,0 +1,1 @@
+"""What account does with what it receives: questions, orders, and news of Stripe."""

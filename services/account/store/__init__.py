@@ -1,0 +1,1 @@
+"""What account remembers, and its SQL."""
