@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import nats
 from nats.aio.client import Client
@@ -16,7 +16,10 @@ from nats.aio.client import Client
 from deploy.provisioning import ServiceDatabase
 from deploy.setup import make_keys, prepare_databases
 from deploy.topology import declare_topology
+from services.account.app import service as account
 from services.cost_metering.app import service as cost_metering
+from services.stripe_gateway.app import service as stripe_gateway
+from services.subscription.app import service as subscription
 from shared.bus import Bus
 from shared.credentials import AgentCredential, issue_agent_credential
 from shared.database import Database
@@ -25,7 +28,7 @@ from shared.service import Service
 from shared.settings import ServiceSettings, Settings
 from tests.servers import Servers
 
-SERVICES = (cost_metering,)
+SERVICES = (cost_metering, account, stripe_gateway, subscription)
 T = TypeVar("T")
 
 
@@ -85,7 +88,9 @@ class Stack:
             now=datetime.now(UTC),
         )
 
-    async def agent(self, organization_id: str, agent_id: str = "agent-1") -> Client:
+    async def agent(
+        self, organization_id: str, agent_id: str = "agent-1", **options: Any
+    ) -> Client:
         """A bare connection of an agent, as hostile as a test wants it."""
         credential = self.credential(organization_id, agent_id)
         path = self.folder / f"{organization_id}-{agent_id}-{time.time_ns()}.creds"
@@ -94,6 +99,7 @@ class Stack:
             self.servers.nats_url,
             user_credentials=str(path),
             inbox_prefix=credential.inbox_prefix.encode(),
+            **options,
         )
 
     def database(self, service: str) -> Database:
