@@ -163,6 +163,17 @@ async def test_a_fact_that_came_meanwhile_knows_better(pro: Customer) -> None:
     assert (await pro.ask(change(pro, "team"))).tier == "starter"
 
 
+async def test_a_downgrade_is_announced_even_if_its_fact_came_first(pro: Customer) -> None:
+    answer = pro.neighbours.answers[ChangeStripeSubscription]
+
+    async def slowly(request: ChangeStripeSubscription) -> Any:
+        await pro.tell(pro.stands("pro"))
+        return answer(request)
+
+    pro.neighbours.answers[ChangeStripeSubscription] = slowly
+    assert (await pro.ask(change(pro, "starter"))).pending_tier == "starter"
+
+
 async def test_the_same_key_changes_once(pro: Customer) -> None:
     async def once() -> Any:
         return await pro.bus.ask(change(pro, "team"), idempotency_key="once")

@@ -85,50 +85,53 @@ class _TellsStripe(AnsweringStep[Q, Change, Told], Generic[Q]):
     async def answer(
         self, step_id: str, state: Change, outcome: Told, db: Db
     ) -> tuple[Reply, Sequence[Event]]:
-        """Stand as Stripe now has it; facts that came meanwhile know better."""
+        """Stand as Stripe now has it; facts that came meanwhile know better what they tell of."""
         if isinstance(outcome, Refusal):
             return outcome, ()
         standing = await self._means.locked_standing(db, state.organization_id)
         live = standing.live
         events: Sequence[Event] = ()
         same = live is not None and live.subscription_id == state.subscription_id
-        if live is not None and same and live.stripe_version == state.version:
-            await save_subscription(db, _after(live, state, outcome, db.now))
+        if live is not None and same:
+            row = _with_announcement(live, state, db.now)
+            if live.stripe_version == state.version:
+                row = _after(row, state, outcome, db.now)
+            await save_subscription(db, row)
             events = await settle(self._means, db, standing.organization)
         return await subscription_of(self._means, db, state.organization_id), events
 
 
+def _with_announcement(row: SubscriptionRow, change: Change, at: datetime) -> SubscriptionRow:
+    """The row with what only we know: which tier comes with the next period."""
+    coming = change.tier if change.action == "downgrade" and change.tier != row.tier else None
+    if change.action in {"cancel", "cancel_now"}:
+        return row
+    return msgspec.structs.replace(
+        row,
+        pending_tier=coming,
+        pending_change_at=change.takes_effect_at if coming else None,
+        updated_at=at,
+    )
+
+
 def _after(
-    live: SubscriptionRow, change: Change, told: StripeSubscription, at: datetime
+    row: SubscriptionRow, change: Change, told: StripeSubscription, at: datetime
 ) -> SubscriptionRow:
     """The row with what the change itself has done; the rest comes as facts of Stripe."""
-    row = msgspec.structs.replace(live, updated_at=at)
     if change.action == "upgrade":
         return msgspec.structs.replace(
             row,
             tier=change.tier or row.tier,
             price_cents=change.price_cents,
-            pending_tier=None,
-            pending_change_at=None,
             cancel_at_period_end=told.cancel_at_period_end,
         )
-    if change.action == "downgrade":
-        return msgspec.structs.replace(
-            row, pending_tier=change.tier, pending_change_at=change.takes_effect_at
-        )
     if change.action == "resume":
-        return msgspec.structs.replace(
-            row,
-            cancel_at_period_end=False,
-            canceled_at=None,
-            pending_tier=None,
-            pending_change_at=None,
-        )
+        return msgspec.structs.replace(row, cancel_at_period_end=False, canceled_at=None)
     if change.action == "cancel":
         return msgspec.structs.replace(
-            row, cancel_at_period_end=True, canceled_at=told.canceled_at or at
+            row, cancel_at_period_end=True, canceled_at=told.canceled_at or at, updated_at=at
         )
-    return _ended(row, told, at)
+    return row if change.action == "downgrade" else _ended(row, told, at)
 
 
 def _ended(row: SubscriptionRow, told: StripeSubscription, at: datetime) -> SubscriptionRow:
@@ -142,6 +145,7 @@ def _ended(row: SubscriptionRow, told: StripeSubscription, at: datetime) -> Subs
         pending_change_at=None,
         past_due_since=None,
         suspended_at=None,
+        updated_at=at,
     )
 
 
