@@ -24,6 +24,7 @@ from shared.tables import inbox
 logger = logging.getLogger(__name__)
 
 FAILED = "handler_failed"
+AWAY = "database"
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 E = TypeVar("E", bound=Event)
@@ -137,6 +138,7 @@ class Consumer:
         try:
             await self._process(raws)
         finally:
+            self._progress.excuses.discard(AWAY)
             self._progress.ended()
 
     async def _process(self, raws: list[Msg]) -> None:
@@ -161,7 +163,7 @@ class Consumer:
         attempt = contended = 0
         while True:
             try:
-                return await self._handle(messages)
+                await self._handle(messages)
             except Exception as error:
                 attempt += 1
                 contended += not is_away(error)
@@ -169,8 +171,9 @@ class Consumer:
                     raise
                 told = {"consumer": self.name, "error": repr(error)[:200]}
                 logger.warning("database away, trying again", extra={"fields": told})
-            # A database that is away is no reason to start this process anew.
-            self._progress.moved()
+            else:
+                return
+            self._progress.excuses.add(AWAY)
             await asyncio.sleep(backoff_seconds(attempt, longest=5.0))
             await hold(raws)
 

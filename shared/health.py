@@ -42,6 +42,8 @@ class Progress:
     def __init__(self, name: str, limit_seconds: float = NO_PROGRESS_SECONDS) -> None:
         self.name = name
         self.is_gone = False
+        # What this process waits for, and would not get by starting anew.
+        self.excuses: set[str] = set()
         self._limit_seconds = limit_seconds
         self._waiting = 0
         self._begun = 0
@@ -65,7 +67,7 @@ class Progress:
         self.moved()
 
     def moved(self) -> None:
-        """Something was finished, or what holds us up is not in this process."""
+        """Something was finished."""
         self._moved_at = time.monotonic()
 
     def problem(self) -> str | None:
@@ -73,7 +75,7 @@ class Progress:
         if self.is_gone:
             return f"{self.name} was deleted from the bus"
         idle = time.monotonic() - self._moved_at
-        if self._has_work() and idle > self._limit_seconds:
+        if self._has_work() and not self.excuses and idle > self._limit_seconds:
             return f"{self.name} makes no progress"
         return None
 

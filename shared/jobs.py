@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, Table, delete, func, literal_colum
 
 from shared.answers import KEPT_FOR
 from shared.bus import Bus, backoff_seconds
-from shared.consumers import Consumer
+from shared.consumers import AWAY, Consumer
 from shared.contracts.base import Event
 from shared.database import Database, Db, is_transient, wait_for
 from shared.dead_letters import REPLAY_BELL, count_parked
@@ -55,13 +55,14 @@ async def repeat(periodic: Periodic, service: str, database: Database, health: H
         except Exception as error:
             attempt += 1
             if is_transient(error):
-                progress.moved()  # starting this process anew would not help
+                progress.excuses.add(AWAY)
                 logger.warning("job waits", extra={"fields": {"job": name, "error": repr(error)}})
             else:
                 logger.exception("job failed", extra={"fields": {"job": name}})
             await asyncio.sleep(backoff_seconds(attempt, longest=5.0))
         else:
             attempt = 0
+            progress.excuses.clear()
             progress.waits(0)
             await asyncio.sleep(periodic.seconds)
 
@@ -121,18 +122,25 @@ class Monitor:
     async def run(self, seconds: float) -> None:
         """Look every so often, until canceled."""
         while True:
+            self._excuse_the_bus()
             try:
                 await self._look_at_consumers()
                 await self._count_rows()
             except Exception as error:
-                if isinstance(error, nats.errors.Error):
-                    for progress in self._consumers.values():
-                        progress.moved()  # what waits is not known, and not for this process to do
-                elif not is_transient(error):
+                if not (is_transient(error) or isinstance(error, nats.errors.Error)):
                     logger.exception("monitor failed")
             await asyncio.sleep(seconds)
 
+    def _excuse_the_bus(self) -> None:
+        for progress in self._consumers.values():
+            if self._connection.is_connected:
+                progress.excuses.discard("bus")
+            else:
+                progress.excuses.add("bus")
+
     async def _look_at_consumers(self) -> None:
+        if not self._connection.is_connected:
+            return
         for durable in self._service.durables:
             progress = self._consumers[durable.name]
             try:

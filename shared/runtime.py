@@ -65,11 +65,11 @@ class Broker(NatsBroker):
     async def stop(self, *error: Any) -> None:
         """Disconnect, whether the bus is there or not."""
         try:
-            await super().stop(*error)
-        except nats.errors.Error as problem:
-            logger.warning("bus away", extra={"fields": {"error": repr(problem)}})
-            if self._connection is not None:
+            if self._connection is not None and not self._connection.is_connected:
                 await self._connection.close()
+            await super().stop(*error)
+        except (nats.errors.Error, OSError) as problem:
+            logger.warning("bus away", extra={"fields": {"error": repr(problem)}})
 
 
 class Runtime:

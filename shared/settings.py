@@ -57,7 +57,9 @@ def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
 def _sentence(kind: type[Settings], error: str) -> str:
     rule, _, place = error.partition(" - at `$.")
     if not place:
-        return f"Setting {rule.split('`')[1].upper()}: is required."
+        # A field that is missing, or a sentence of the settings' own that begins with its name.
+        _, name, rest = error.split("`", 2)
+        return f"Setting {name.upper()}: {rest.strip() or 'is required'}."
     name = place.rstrip("`")
     choices = get_args(get_type_hints(kind)[name])
     if rule.startswith("Invalid enum value"):  # it quotes the value, which may be a secret

@@ -223,6 +223,16 @@ class CollectPayment(Request[Charge], frozen=True, kw_only=True):
     requested_by: Text
 
 
+class CancelPayment(Request[Charge], frozen=True, kw_only=True):
+    """End an attempt that has not succeeded, so that it never will, before another one is made.
+    The answer says how it stands: it may have succeeded a moment ago.
+    """
+
+    organization_id: Organization
+    charge_id: Text
+    requested_by: Text
+
+
 class RefundPayment(Request[Charge], frozen=True, kw_only=True):
     """Give back a charge or a purchase, in whole or in part, once per `refund_id`."""
 
