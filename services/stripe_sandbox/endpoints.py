@@ -26,6 +26,9 @@ class Endpoint:
     def parameters(self) -> Shape:
         """What it takes, with what every endpoint takes."""
         more: dict[str, Any] = {"expand": EXPAND}
+        if self.method == "GET":
+            # The SDK's `fetch_related_object` lets this word of its own slip into the query.
+            more["usage"] = ListOf(Text(most=100))
         if self.public:
             more |= {"client_secret": ID, "key": ID}
         return Shape({**self.takes.fields, **more})

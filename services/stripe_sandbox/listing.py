@@ -3,17 +3,18 @@
 import base64
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from services.stripe_sandbox.errors import Body, invalid, missing
-from services.stripe_sandbox.parameters import ID, Either, Integer, Shape, Text, needed, shape
+from services.stripe_sandbox.parameters import ID, Either, Integer, Kind, Shape, Text, needed, shape
 from services.stripe_sandbox.work import Work
 
 DEFAULT_LIMIT = 10
 RANGE = Either((Integer(), shape(gt=Integer(), gte=Integer(), lt=Integer(), lte=Integer())))
 LIMIT = Integer(least=1, most=100)
-PAGE = {"limit": LIMIT, "starting_after": ID, "ending_before": ID}
+PAGE: Mapping[str, Kind] = {"limit": LIMIT, "starting_after": ID, "ending_before": ID}
 SEARCH = shape(query=needed(Text()), limit=LIMIT, page=Text())
 OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
@@ -25,9 +26,10 @@ CLAUSE = re.compile(
 )
 
 
-def list_of(*, filters: Shape | None = None) -> Shape:
-    """The parameters of a list endpoint."""
-    return Shape({**PAGE, "created": RANGE, **(filters.fields if filters else {})})
+def list_of(filters: Shape | None = None, *, by_time: bool = True) -> Shape:
+    """The parameters of a list endpoint; most can be filtered by the time of creation."""
+    created: Mapping[str, Kind] = {"created": RANGE} if by_time else {}
+    return Shape({**PAGE, **created, **(filters.fields if filters else {})})
 
 
 def list_object(url: str, data: list[Body], *, has_more: bool = False) -> Body:

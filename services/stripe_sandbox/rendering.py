@@ -55,7 +55,7 @@ class Renderer:
         shown: Body = _shown(body)
         for path in expand:
             segments = path.split(".")
-            if len(segments) > MAX_DEPTH + segments.count("data"):
+            if len(segments) > MAX_DEPTH:
                 message = "You cannot expand more than 4 levels of a property."
                 raise invalid(message, "expand")
             self._expand(shown, shown, segments, path)

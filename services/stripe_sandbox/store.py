@@ -29,8 +29,6 @@ class Store:
         self._connection = sqlite3.connect(folder / "stripe.sqlite3", isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
-        # A charge that was answered must be there after the power goes.
-        self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._connection.executescript(SCHEMA)
 
@@ -39,8 +37,13 @@ class Store:
         self._connection.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of it or nothing."""
+    def transaction(self, *, flushed: bool = True) -> Iterator[None]:
+        """All of it or nothing.
+
+        With `flushed` it is on the disk at the end; without, it survives a `kill -9`, but maybe
+        not the loss of power, which is enough for what would only be done again.
+        """
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

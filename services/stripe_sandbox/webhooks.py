@@ -118,7 +118,7 @@ class WebhookSender:
         first = self._store.setting("webhook_retry_seconds", RETRY_SECONDS)
         wait = min(first * 2 ** min(attempts - 1, 30), LONGEST_RETRY_SECONDS)
         logger.info("webhook will be retried", extra={"fields": {"answer": answer, "wait": wait}})
-        with self._store.transaction():
+        with self._store.transaction(flushed=False):
             self._store.run(
                 "UPDATE deliveries SET attempts = ?, due = ?, last_answer = ? WHERE seq = ?",
                 attempts,
@@ -128,7 +128,7 @@ class WebhookSender:
             )
 
     def _finish(self, delivery: Row, state: str, answer: str) -> None:
-        with self._store.transaction():
+        with self._store.transaction(flushed=False):
             self._store.run(
                 "UPDATE deliveries SET state = ?, attempts = attempts + 1, last_answer = ?"
                 " WHERE seq = ?",

@@ -118,7 +118,11 @@ def finalize(work: Work, body: Body, *, auto_advance: bool | None = None) -> Bod
     if body["amount_due"]:
         _prepare_payment(work, body, customer, now)
     work.save(body, "invoice.finalized")
-    return body if body["amount_due"] else mark_paid(work, body, None)
+    if not body["amount_due"]:
+        return mark_paid(work, body, None)
+    if body["due_date"]:
+        work.plan("overdue_invoice", body, body["due_date"])
+    return body
 
 
 def _open(work: Work, body: Body, customer: Body, now: int) -> None:

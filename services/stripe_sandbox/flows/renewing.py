@@ -94,12 +94,8 @@ def finalize_invoice(work: Work, body: Body) -> None:
 
 def collect_invoice(work: Work, body: Body) -> None:
     """Charge what is open, for the first time or again."""
-    if body["status"] != "open":
-        return
-    if body["collection_method"] == "charge_automatically":
+    if body["status"] == "open" and body["collection_method"] == "charge_automatically":
         invoicing.collect_quietly(work, body)
-    elif body["due_date"]:
-        work.plan("overdue_invoice", body, body["due_date"])
 
 
 def overdue_invoice(work: Work, body: Body) -> None:

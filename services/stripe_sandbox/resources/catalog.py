@@ -202,13 +202,13 @@ PRICE_FILTERS = shape(
 )
 ENDPOINTS = (
     post(PRODUCTS, create_product, PRODUCT),
-    get(PRODUCTS, list_products, list_of(filters=PRODUCT_FILTERS)),
+    get(PRODUCTS, list_products, list_of(PRODUCT_FILTERS)),
     get(f"{PRODUCTS}/search", find_products, SEARCH),
     get(PRODUCTS + "/{id:str}", retrieve_product),
     post(PRODUCTS + "/{id:str}", change_product, PRODUCT_UPDATE),
     delete(PRODUCTS + "/{id:str}", delete_product),
     post(PRICES, create_price, PRICE),
-    get(PRICES, list_prices, list_of(filters=PRICE_FILTERS)),
+    get(PRICES, list_prices, list_of(PRICE_FILTERS)),
     get(f"{PRICES}/search", find_prices, SEARCH),
     get(PRICES + "/{price:str}", retrieve_price),
     post(PRICES + "/{price:str}", change_price, PRICE_UPDATE),

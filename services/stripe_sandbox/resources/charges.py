@@ -126,9 +126,9 @@ def list_warnings(work: Work, params: Body) -> Body:
     return page(work, "radar.early_fraud_warning", WARNINGS, params, where)
 
 
-OF_CHARGE = list_of(filters=shape(charge=ID, payment_intent=ID))
+OF_CHARGE = list_of(shape(charge=ID, payment_intent=ID))
 ENDPOINTS = (
-    get(CHARGES, list_charges, list_of(filters=shape(customer=ID, payment_intent=ID))),
+    get(CHARGES, list_charges, list_of(shape(customer=ID, payment_intent=ID))),
     get(f"{CHARGES}/search", find_charges, SEARCH),
     get(CHARGES + "/{charge:str}", retrieve_charge),
     post(

@@ -258,7 +258,7 @@ FILTERS = shape(
 ONE = URL + "/{session:str}"
 ENDPOINTS = (
     post(URL, create, CREATE),
-    get(URL, list_all, list_of(filters=FILTERS)),
+    get(URL, list_all, list_of(FILTERS)),
     get(ONE, retrieve),
     post(ONE, change, shape(metadata=METADATA)),
     post(ONE + "/expire", expire),

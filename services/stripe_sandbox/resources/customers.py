@@ -143,7 +143,7 @@ def list_balance(work: Work, params: Body, customer_id: str) -> Body:
 
 ENDPOINTS = (
     post(URL, create, CREATE),
-    get(URL, list_all, list_of(filters=shape(email=TEXT, test_clock=ID))),
+    get(URL, list_all, list_of(shape(email=TEXT, test_clock=ID))),
     get(f"{URL}/search", find, SEARCH),
     get(URL + "/{customer:str}", retrieve, NOTHING),
     post(URL + "/{customer:str}", change, UPDATE),

@@ -185,7 +185,7 @@ PAYMENT = shape(payment_intent=ID, type=needed(choice("payment_intent")))
 PAYMENT_FILTERS = shape(invoice=ID, payment=PAYMENT, status=choice("canceled", "open", "paid"))
 ENDPOINTS = (
     post(ITEMS, create_item, ITEM),
-    get(ITEMS, list_items, list_of(filters=shape(customer=ID, invoice=ID, pending=BOOLEAN))),
+    get(ITEMS, list_items, list_of(shape(customer=ID, invoice=ID, pending=BOOLEAN))),
     get(ITEMS + "/{invoiceitem:str}", retrieve_item),
     post(
         ITEMS + "/{invoiceitem:str}",
@@ -193,10 +193,10 @@ ENDPOINTS = (
         shape(amount=INTEGER, description=TEXT, metadata=METADATA),
     ),
     delete(ITEMS + "/{invoiceitem:str}", delete_item),
-    get(PAYMENTS, list_payments, list_of(filters=PAYMENT_FILTERS)),
+    get(PAYMENTS, list_payments, list_of(PAYMENT_FILTERS)),
     get(PAYMENTS + "/{invoice_payment:str}", retrieve_payment),
     post(NOTES, create_note, NOTE),
-    get(NOTES, list_notes, list_of(filters=shape(customer=ID, invoice=ID))),
+    get(NOTES, list_notes, list_of(shape(customer=ID, invoice=ID))),
     get(NOTES + "/{id:str}", retrieve_note),
     post(NOTES + "/{id:str}/void", void_note),
 )

@@ -231,7 +231,7 @@ FILTERS = shape(
 ONE = URL + "/{invoice:str}"
 ENDPOINTS = (
     post(URL, create, CREATE),
-    get(URL, list_all, list_of(filters=FILTERS)),
+    get(URL, list_all, list_of(FILTERS)),
     get(f"{URL}/search", find, SEARCH),
     post(f"{URL}/create_preview", create_preview, PREVIEW),
     get(ONE, retrieve),

@@ -168,7 +168,7 @@ def find(work: Work, params: Body) -> Body:
 ONE = URL + "/{intent:str}"
 ENDPOINTS = (
     post(URL, create, CREATE),
-    get(URL, list_all, list_of(filters=shape(customer=ID))),
+    get(URL, list_all, list_of(shape(customer=ID))),
     get(f"{URL}/search", find, SEARCH),
     get(ONE, retrieve, public=True),
     post(ONE, change, UPDATE),

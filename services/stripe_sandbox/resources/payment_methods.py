@@ -116,16 +116,19 @@ def retrieve_of_customer(work: Work, _params: Body, customer_id: str, method_id:
     return body
 
 
+OF_ONE = shape(type=KIND, allow_redisplay=REDISPLAY)
 OF_CUSTOMER = "/v1/customers/{customer:str}/payment_methods"
 ENDPOINTS = (
     post(URL, create, CREATE, public=True),
-    get(URL, list_all, list_of(filters=FILTERS)),
+    get(URL, list_all, list_of(FILTERS, by_time=False)),
     get(URL + "/{payment_method:str}", retrieve, NOTHING),
     post(URL + "/{payment_method:str}", change, UPDATE),
     post(URL + "/{payment_method:str}/attach", attach_one, shape(customer=needed(ID))),
     post(URL + "/{payment_method:str}/detach", detach_one, NOTHING),
     get(
-        OF_CUSTOMER, list_of_customer, list_of(filters=shape(type=KIND, allow_redisplay=REDISPLAY))
+        OF_CUSTOMER,
+        list_of_customer,
+        list_of(shape(type=KIND, allow_redisplay=REDISPLAY), by_time=False),
     ),
     get(OF_CUSTOMER + "/{payment_method:str}", retrieve_of_customer, NOTHING),
 )

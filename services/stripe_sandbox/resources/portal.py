@@ -117,13 +117,7 @@ def list_configurations(work: Work, params: Body) -> Body:
     return page(work, KIND, CONFIGURATIONS, params, conditions(params, "active", "is_default"))
 
 
-LISTED = Shape(
-    {
-        **{name: kind for name, kind in list_of().fields.items() if name != "created"},
-        "active": BOOLEAN,
-        "is_default": BOOLEAN,
-    }
-)
+LISTED = list_of(shape(active=BOOLEAN, is_default=BOOLEAN), by_time=False)
 ENDPOINTS = (
     post(SESSIONS, create_session, SESSION),
     post(CONFIGURATIONS, create_configuration, CREATE),

@@ -118,7 +118,7 @@ def list_all(work: Work, params: Body) -> Body:
 ONE = URL + "/{intent:str}"
 ENDPOINTS = (
     post(URL, create, CREATE),
-    get(URL, list_all, list_of(filters=shape(customer=ID, payment_method=ID))),
+    get(URL, list_all, list_of(shape(customer=ID, payment_method=ID))),
     get(ONE, retrieve, public=True),
     post(ONE, change, UPDATE),
     post(ONE + "/confirm", confirm, CONFIRM, public=True),

@@ -223,7 +223,7 @@ def list_items(work: Work, params: Body) -> Body:
 ONE = URL + "/{subscription_exposed_id:str}"
 ENDPOINTS = (
     post(URL, create, CREATE),
-    get(URL, list_all, list_of(filters=FILTERS)),
+    get(URL, list_all, list_of(FILTERS)),
     get(f"{URL}/search", find, SEARCH),
     get(ONE, retrieve),
     post(ONE, change, UPDATE),
