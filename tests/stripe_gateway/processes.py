@@ -80,7 +80,7 @@ class Gateway:
             "STRIPE_WEBHOOK_SECRET": f"whsec_of_yesterday,{WEBHOOK_SECRET}",
             "STRIPE_API_BASE": stripe_url,
             "STRIPE_FRONTEND_URL": FRONTEND,
-            "STRIPE_TIMEOUT_SECONDS": "3",
+            "STRIPE_TIMEOUT_SECONDS": "2",
             "STRIPE_RECONCILE_SECONDS": "3600",
             "NO_PROXY": "127.0.0.1,localhost",
             **changes,

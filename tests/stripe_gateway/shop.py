@@ -20,6 +20,7 @@ from shared.contracts.account import AccountOpened
 from shared.contracts.base import Event, Refusal, Reply, Request, event_subject
 from shared.contracts.stripe_gateway import (
     AttachPaymentMethod,
+    Charge,
     CollectPayment,
     CreateCheckout,
     CustomerLinked,
@@ -192,6 +193,13 @@ class Shop:
             form = {"card": card, "email": "buyer@example.com", "name": "A Buyer"}
             answer = await browser.post(checkout_url, data=form)
             assert answer.status_code in {200, 303}, answer.text[:500]
+
+    async def confirm(self, charge: Charge, outcome: str) -> None:
+        """What a customer does on the bank's page: `complete` or `fail`."""
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
+            address = f"{self.sandbox.url}/3ds/{charge.client_secret}"
+            answer = await browser.post(address, data={"outcome": outcome})
+            assert answer.status_code < 400, answer.text[:500]
 
     async def delivered(self) -> None:
         """Wait until the sandbox has no webhook left to send."""

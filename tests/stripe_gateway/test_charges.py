@@ -2,7 +2,13 @@
 
 import asyncio
 
-from shared.contracts.stripe_gateway import Charge, ChargeChanged, MoneyMoved, RefundPayment
+from shared.contracts.stripe_gateway import (
+    CancelPayment,
+    Charge,
+    ChargeChanged,
+    MoneyMoved,
+    RefundPayment,
+)
 from tests.stack import until
 from tests.stripe_gateway.shop import Shop
 
@@ -70,6 +76,66 @@ async def test_a_charge_that_the_bank_asks_about_carries_what_the_browser_needs(
     assert charge.status == "requires_action"
     assert charge.client_secret
     assert shop.charged(customer=customer) == []
+
+
+async def asked(shop: Shop, organization: str) -> Charge:
+    """A charge that its customer, who is there, is asked to confirm."""
+    await shop.open_account(organization)
+    card = await shop.attach(organization)
+    shop.sandbox.control("faults", kind="three_d_secure", target=card)
+    charge = await shop.ask(shop.charge(organization, off_session=False))
+    assert charge.status == "requires_action"
+    return charge
+
+
+async def stands(shop: Shop, organization: str, status: str) -> Charge:
+    async def newest() -> Charge:
+        facts = shop.facts.all(ChargeChanged, organization)
+        return max(facts, key=lambda fact: fact.version).charge
+
+    return await until(newest, lambda charge: charge.status == status)
+
+
+async def test_a_confirmed_charge_succeeds_and_is_told(shop: Shop, organization: str) -> None:
+    charge = await asked(shop, organization)
+    await shop.confirm(charge, "complete")
+    assert (await stands(shop, organization, "succeeded")).client_secret is None
+    assert len(await shop.facts.wait(MoneyMoved, organization)) == 1
+
+
+async def test_a_charge_that_is_not_confirmed_fails_for_good(shop: Shop, organization: str) -> None:
+    charge = await asked(shop, organization)
+    await shop.confirm(charge, "fail")
+    await stands(shop, organization, "failed")
+    intent = await shop.stripe.payment_intents.retrieve_async(charge.stripe_payment_intent_id or "")
+    assert intent.status == "canceled"
+
+
+async def test_a_canceled_charge_cannot_be_confirmed_any_more(
+    shop: Shop, organization: str
+) -> None:
+    charge = await asked(shop, organization)
+    request = CancelPayment(
+        organization_id=organization, charge_id=charge.charge_id, requested_by="invoicing"
+    )
+    assert (await shop.ask(request)).status == "failed"
+    await shop.confirm(charge, "complete")
+    assert shop.charged(organization_id=organization) == []
+    assert (await shop.ask(request)).status == "failed"
+
+
+async def test_a_charge_that_succeeded_is_not_canceled(shop: Shop, organization: str) -> None:
+    await shop.open_account(organization)
+    await shop.attach(organization)
+    charge = await shop.ask(shop.charge(organization))
+    request = CancelPayment(
+        organization_id=organization, charge_id=charge.charge_id, requested_by="invoicing"
+    )
+    assert await shop.ask(request) == charge
+    unknown = CancelPayment(
+        organization_id=organization, charge_id="unknown", requested_by="invoicing"
+    )
+    assert (await shop.refusal(unknown)).status == 404
 
 
 async def test_a_charge_without_a_card_is_refused(shop: Shop, organization: str) -> None:

@@ -11,6 +11,7 @@ from services.stripe_gateway.rules.objects import Intent
 from services.stripe_gateway.rules.refusals import (
     IN_FLIGHT,
     NO_METHOD,
+    NO_PAYMENT,
     OTHER_AMOUNT,
     failure_message,
 )
@@ -20,7 +21,7 @@ from services.stripe_gateway.store.money import move_money
 from services.stripe_gateway.stripe_api import StripeRefused
 from services.stripe_gateway.stripe_api import payments as at_stripe
 from shared.contracts.base import Event, Reply
-from shared.contracts.stripe_gateway import ChargeChanged, CollectPayment
+from shared.contracts.stripe_gateway import CancelPayment, ChargeChanged, CollectPayment
 from shared.database import Db
 
 
@@ -94,13 +95,13 @@ class Collect(StripeStep[CollectPayment, CollectState, Intent]):
 
     async def done(self, state: CollectState, value: Intent, db: Db) -> Told:
         """See StripeStep."""
-        row = await self._row(state, db)
+        row = await _row(db, state.who.organization_id, state.charge_id)
         events = await keep_intent(db, row, value)
-        return charges.charge_of(await self._row(state, db)), events
+        return charges.charge_of(await _row(db, state.who.organization_id, state.charge_id)), events
 
     async def refused(self, state: CollectState, refused: StripeRefused, db: Db) -> Told:
         """Declined without a payment, or the method is not there any more: failed for good."""
-        row = await self._row(state, db)
+        row = await _row(db, state.who.organization_id, state.charge_id)
         values = {
             "status": "failed",
             "failure_code": refused.code,
@@ -109,11 +110,54 @@ class Collect(StripeStep[CollectPayment, CollectState, Intent]):
         changed = await charges.set_charge(db, row, **values)
         return charges.charge_of(changed or row), _told(changed, db)
 
-    async def _row(self, state: CollectState, db: Db) -> Row[Any]:
-        row = await charges.lock_charge(db, state.who.organization_id, state.charge_id)
+
+class CancelState(Begun, frozen=True, kw_only=True):
+    """What to end."""
+
+    charge_id: str
+    payment_intent_id: str
+
+
+class Cancel(StripeStep[CancelPayment, CancelState, Intent]):
+    """End an attempt that waits for the customer, so that it never succeeds beside another one."""
+
+    kind = "cancel_payment"
+    state = CancelState
+    request = CancelPayment
+
+    async def plan(self, request: CancelPayment, begun: Begun, db: Db) -> CancelState | Reply:
+        """See StripeStep."""
+        row = await charges.lock_charge(db, request.organization_id, request.charge_id)
         if row is None:
-            raise LookupError(state.charge_id)
-        return row
+            return NO_PAYMENT
+        if row.status not in {"pending", "requires_action"}:
+            return charges.charge_of(row)
+        if row.payment_intent_id is None:
+            return IN_FLIGHT
+        return CancelState(
+            who=begun.who,
+            mark=begun.mark,
+            charge_id=request.charge_id,
+            payment_intent_id=row.payment_intent_id,
+        )
+
+    async def do(self, state: CancelState, customer_id: str) -> Intent:  # noqa: ARG002
+        """See StripeStep."""
+        intent = await at_stripe.fetch_intent(self.workshop.api, state.payment_intent_id)
+        return await at_stripe.end_intent(self.workshop.api, state.mark, intent)
+
+    async def done(self, state: CancelState, value: Intent, db: Db) -> Told:
+        """See StripeStep."""
+        organization_id = state.who.organization_id
+        events = await keep_intent(db, await _row(db, organization_id, state.charge_id), value)
+        return charges.charge_of(await _row(db, organization_id, state.charge_id)), events
+
+
+async def _row(db: Db, organization_id: str, charge_id: str) -> Row[Any]:
+    row = await charges.lock_charge(db, organization_id, charge_id)
+    if row is None:
+        raise LookupError(charge_id)
+    return row
 
 
 async def keep_intent(db: Db, row: Row[Any], intent: Intent) -> Sequence[Event]:

@@ -1,5 +1,6 @@
 """The step of looking at one object, in its customer's lane."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from shared.clock import new_id
 from shared.contracts.base import Event
 from shared.database import Db
 from shared.steps import Step, prepare_step
+
+logger = logging.getLogger(__name__)
 
 # An object that we do not know may be on its way: our own commit, or another event.
 PATIENCE = timedelta(minutes=5)
@@ -107,6 +110,11 @@ class Look(Step[LookState, Seen]):
             raise Overtaken(outcome.lane)
         written = outcome.nothing or await self._write(state, outcome, db)
         if isinstance(written, SetAside):
+            if written.state == "parked":
+                told = {"event": state.event_id, "object": state.object_id}
+                logger.error(
+                    "an event is parked", extra={"fields": {**told, "reason": written.reason}}
+                )
             await self._note(state, db, written.state, written.reason)
             return ()
         await self._note(state, db, "done", None)
