@@ -10,7 +10,8 @@ import uvicorn
 import uvloop
 
 from services.gateway.app import create_app
-from services.gateway.live import LiveEvents, live_subjects
+from services.gateway.live import LiveEvents
+from services.gateway.live_facts import live_subjects
 from services.gateway.settings import GatewaySettings, check
 from shared.bus import Bus, watch
 from shared.clock import SystemClock

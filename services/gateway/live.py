@@ -8,14 +8,13 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from services.gateway.translations import live_costs
-from shared.contracts.base import Event, event_subject, name_of
-from shared.contracts.cost_metering import CostsRecorded
+from services.gateway.live_facts import SHOWN
+from shared.contracts.base import Event, name_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +24,6 @@ REMEMBERED_EVENTS = 64
 QUEUED_EVENTS = 32
 # Organizations without an open stream whose events are still remembered.
 IDLE_ORGANIZATIONS = 200
-
-# The facts that customers may see, and the form in which they see them; no other leaves.
-SHOWN: Mapping[type[Event], Callable[[Any], msgspec.Struct]] = {CostsRecorded: live_costs}
 
 
 class BusMessage(Protocol):
@@ -219,8 +215,3 @@ class LiveEvents:
 
     def _resync(self, reason: str) -> bytes:
         return frame_text(self._position(), "resync", msgspec.json.encode({"reason": reason}))
-
-
-def live_subjects() -> dict[str, type[Event]]:
-    """The subjects to hear, each with the fact that it carries."""
-    return {event_subject(kind): kind for kind in SHOWN}

@@ -124,10 +124,19 @@ class AgentCredentialResponse(ApiResponse, frozen=True, kw_only=True):
 
 
 class LiveEventResponse(ApiResponse, frozen=True, kw_only=True):
-    """One server-sent event; `data` is JSON: LiveCosts, or `{"reason"}` of a resync."""
+    """One server-sent event; `data` is JSON: the fact in dollars, or `{"reason"}` of a resync."""
 
     id: str
-    event: Literal["costs_recorded", "resync"]
+    event: Literal[
+        "costs_recorded",
+        "account_changed",
+        "credits_changed",
+        "payment_methods_changed",
+        "purchase_paid",
+        "plan_changed",
+        "limit_reached",
+        "resync",
+    ]
     data: str
 
 

@@ -18,11 +18,14 @@ from services.gateway.live import (
     QUEUED_EVENTS,
     REMEMBERED_EVENTS,
     LiveEvents,
-    live_subjects,
 )
+from services.gateway.live_facts import SHOWN, live_subjects
 from shared.clock import FixedClock
-from shared.contracts.base import event_subject
+from shared.contracts.account import AccountChanged, Buyer, CreditsChanged
+from shared.contracts.base import event_subject, name_of
 from shared.contracts.cost_metering import CostByModel, CostsRecorded
+from shared.contracts.stripe_gateway import PaymentMethodsChanged, PurchasePaid
+from shared.contracts.subscription import LimitReached, PlanChanged
 from tests.gateway.scripted import (
     NOW,
     ScriptedServices,
@@ -426,5 +429,155 @@ async def test_organizations_that_nobody_watches_are_forgotten(feed: Feed) -> No
     feed.live.leave("org-0", first)
 
 
-def test_only_facts_with_a_form_for_customers_are_heard() -> None:
-    assert live_subjects() == {"event.cost_metering.costs_recorded.*": CostsRecorded}
+def test_only_facts_with_a_form_for_customers_are_heard(app: Litestar) -> None:
+    schema = app.openapi_schema.to_schema()["components"]["schemas"]["LiveEventResponse"]
+
+    assert set(live_subjects()) == {
+        "event.cost_metering.costs_recorded.*",
+        "event.account.account_changed.*",
+        "event.account.credits_changed.*",
+        "event.stripe_gateway.payment_methods_changed.*",
+        "event.stripe_gateway.purchase_paid.*",
+        "event.subscription.plan_changed.*",
+        "event.subscription.limit_reached.*",
+    }
+    names = {name_of(kind) for kind in SHOWN}
+    assert len(names) == len(SHOWN)
+    assert set(schema["properties"]["event"]["enum"]) == names | {"resync"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "shown"),
+    [
+        (
+            CreditsChanged(
+                organization_id="acme",
+                sequence=3,
+                kind="granted",
+                amount_cents=1999,
+                balance_cents=2999,
+                debt_cents=1,
+                reference="cs_1",
+                changed_at=NOW,
+            ),
+            {
+                "sequence": 3,
+                "kind": "granted",
+                "amount": 19.99,
+                "credit_balance": 29.99,
+                "credit_debt": 0.01,
+                "changed_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            AccountChanged(
+                organization_id="acme",
+                billing_account_id="account-1",
+                version=2,
+                status="active",
+                has_payment_method=True,
+                auto_billing_enabled=False,
+                auto_billing_monthly_limit_cents=None,
+                billing_email="billing@acme.example",
+                tax_exempt=False,
+                buyer=Buyer(),
+                changed_at=NOW,
+            ),
+            {
+                "version": 2,
+                "status": "active",
+                "has_payment_method": True,
+                "auto_billing_enabled": False,
+                "changed_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            PaymentMethodsChanged(
+                organization_id="acme",
+                version=4,
+                has_payment_method=True,
+                default_payment_method_id="pm_1",
+                changed_at=NOW,
+            ),
+            {"version": 4, "has_payment_method": True, "changed_at": "2026-11-22T12:00:00Z"},
+        ),
+        (
+            PurchasePaid(
+                organization_id="acme",
+                session_id="cs_1",
+                kind="credits",
+                tier=None,
+                amount_cents=1999,
+                payment_intent_id="pi_1",
+                stripe_invoice_id="in_1",
+                paid_at=NOW,
+            ),
+            {
+                "session_id": "cs_1",
+                "kind": "credits",
+                "tier": None,
+                "amount": 19.99,
+                "paid_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            PlanChanged(
+                organization_id="acme",
+                version=5,
+                subscription_id="subscription-1",
+                tier="pro",
+                status="past_due",
+                is_paid=True,
+                suspended=False,
+                current_period_start=NOW,
+                current_period_end=NOW,
+                cancel_at_period_end=True,
+                pending_tier="free",
+                pending_change_at=NOW,
+                changed_at=NOW,
+            ),
+            {
+                "version": 5,
+                "tier": "pro",
+                "status": "past_due",
+                "suspended": False,
+                "cancel_at_period_end": True,
+                "pending_tier": "free",
+                "changed_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            LimitReached(
+                organization_id="acme",
+                resource="workflows",
+                threshold_percent=80,
+                used=80,
+                limit=100,
+                period_start=NOW,
+                reached_at=NOW,
+            ),
+            {
+                "resource": "workflows",
+                "threshold_percent": 80,
+                "used": 80,
+                "limit": 100,
+                "reached_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_a_fact_is_shown_in_dollars_and_without_what_is_ours(
+    fact: Any, shown: dict[str, Any]
+) -> None:
+    live, kind = LiveEvents(), type(fact)
+    listener = live.open("acme", None)
+    await listener.next(0)
+    message = Message(event_subject(kind, "acme"), msgspec.json.encode(fact))
+
+    await live.receiver(kind)(message)
+
+    text = (await listener.next(PATIENCE_SECONDS)).decode()
+    fields = dict(line.split(": ", 1) for line in text.strip().splitlines())
+    assert fields["event"] == name_of(kind)
+    assert json.loads(fields["data"]) == {"organization_id": "acme", **shown}
