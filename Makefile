@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 ORG ?= acme
 AGENT ?= agent-1
 ROLE ?= owner
+AMOUNT ?= 19.99
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix bench chaos contracts token credentials clean local dev
+.PHONY: help run demo buy test check fix bench chaos contracts token credentials clean local dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -18,6 +19,10 @@ run: local ## Start everything: servers, services, gateway (PORT, BILLING_HOME; 
 
 demo: local ## Replay calls as agents would, and show what they cost (ARGS=--help)
 	@exec $(BIN)/python -m deploy.demo $(ARGS)
+
+buy: dev ## Buy credits as a person would, on the hosted page (ORG, AMOUNT; ARGS=--help)
+	@TOKEN="$$($(BIN)/python -m services.gateway.tokens --organization '$(ORG)' --role '$(ROLE)')" \
+		$(BIN)/python -m tests.journeys.buy_credits '$(AMOUNT)' --organization '$(ORG)' $(ARGS)
 
 test: dev ## Run the whole test suite (ARGS="tests/gateway -x")
 	@exec $(BIN)/python -m pytest $(ARGS)

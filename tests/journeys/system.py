@@ -1,0 +1,151 @@
+"""The whole installation for journeys: real servers, and every process one of its own."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import jwt
+
+from services.account.app import service as account
+from services.stripe_gateway.app import service as stripe_gateway
+from services.subscription.app import service as subscription
+from tests.journeys.buy_credits import Shop
+from tests.servers import Servers, free_port
+from tests.stack import Stack, build_stack
+from tests.stripe_sandbox.running import (
+    PUBLISHABLE_KEY,
+    SECRET_KEY,
+    WEBHOOK_SECRET,
+    Running,
+    start_sandbox,
+)
+
+AUTH_SECRET = "a secret of the journeys, longer than 32 bytes"
+FRONTEND = "http://localhost:3000"
+WEBHOOK_PATH = "/api/billing/webhooks/stripe"
+START_SECONDS = 40.0
+STRIPE = {
+    "STRIPE_SECRET_KEY": SECRET_KEY,
+    "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
+    "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+    "STRIPE_FRONTEND_URL": FRONTEND,
+}
+SERVICES = ("account", "subscription", "stripe_gateway")
+
+
+class Process:
+    """A process of ours, that can be killed and started again on its port."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.url = f"http://127.0.0.1:{environment['HTTP_PORT']}"
+        self._environment = environment
+        self._log = log
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start; `wait` tells when it is ready."""
+        with self._log.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", f"services.{self.name}"],
+                env=dict(self._environment),
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait(self) -> None:
+        """Wait until it is ready."""
+        assert self._child is not None
+        deadline = time.monotonic() + START_SECONDS
+        with httpx.Client(trust_env=False) as client:
+            while time.monotonic() < deadline:
+                with contextlib.suppress(httpx.TransportError):
+                    if client.get(f"{self.url}/readyz").status_code == 200:
+                        return
+                assert self._child.poll() is None, self.log[-3000:]
+                time.sleep(0.05)
+        raise AssertionError(f"{self.name} is not ready: {self.log[-3000:]}")
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+
+    @property
+    def log(self) -> str:
+        """All that it has logged."""
+        return self._log.read_text()
+
+
+class System:
+    """Every process and the sandbox, behind the gateway's address."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        port = str(free_port())
+        self.url = f"http://127.0.0.1:{port}"
+        self.sandbox: Running = start_sandbox(folder / "sandbox", self.url + WEBHOOK_PATH)
+        self.processes: dict[str, Process] = {}
+        for name in SERVICES:
+            given = {**stack.environment(name), **STRIPE, "HTTP_PORT": str(free_port())}
+            if name == "stripe_gateway":
+                given["STRIPE_API_BASE"] = self.sandbox.url
+            self.processes[name] = Process(name, given, folder / f"{name}.log")
+        gateway = {
+            **os.environ,
+            **STRIPE,
+            "NATS_URL": stack.servers.nats_url,
+            "NATS_CREDENTIALS": str(stack.servers.keys.credentials_file("gateway")),
+            "AUTH_SECRET": AUTH_SECRET,
+            "CHECKOUTS_PER_HOUR": "1000",
+            "HTTP_PORT": port,
+        }
+        self.processes["gateway"] = Process("gateway", gateway, folder / "gateway.log")
+
+    def start(self) -> None:
+        """Start everything at once."""
+        for process in self.processes.values():
+            process.start()
+        for process in self.processes.values():
+            process.wait()
+
+    def stop(self) -> None:
+        """End everything."""
+        for process in self.processes.values():
+            process.kill()
+        self.sandbox.stop()
+
+    def token(self, organization_id: str, role: str = "owner") -> str:
+        """Lets somebody in who holds a role in an organization."""
+        claims = {
+            "sub": "alice",
+            "iss": "billing",
+            "aud": "billing",
+            "orgs": {organization_id: role},
+            "exp": datetime.now(UTC) + timedelta(hours=1),
+        }
+        return jwt.encode(claims, AUTH_SECRET)
+
+    def http(self, organization_id: str) -> httpx.AsyncClient:
+        """What a page of an organization calls the gateway with."""
+        headers = {"Authorization": f"Bearer {self.token(organization_id)}"}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+
+    @asynccontextmanager
+    async def shop(self, organization_id: str) -> AsyncIterator[Shop]:
+        """The gateway for one organization."""
+        async with self.http(organization_id) as http:
+            yield Shop(http, organization_id)
+
+
+async def build_system(servers: Servers, folder: Path) -> System:
+    """An installation with databases and a bus of its own."""
+    owners = (account, subscription, stripe_gateway)
+    return System(await build_stack(servers, folder, owners), folder)
