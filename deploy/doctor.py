@@ -24,6 +24,7 @@ from nats.js.errors import Error as JetStreamError
 from deploy.embedded.postgres import DURABILITY
 from deploy.files import default_home, default_nats_url
 from deploy.services import load_services
+from deploy.stripe import stripe_problems
 from deploy.topology import NotDeclared, connect
 from services.gateway.service_keys import ServiceKeys
 from services.gateway.settings import GatewaySettings, check
@@ -60,6 +61,11 @@ async def check_settings(environment: Environment) -> list[str]:
     except SettingsError as error:
         problems.append(str(error))
     return problems
+
+
+async def check_stripe(environment: Environment) -> list[str]:
+    """Settings of stripe_gateway: keys that move real money, and nothing of the sandbox."""
+    return stripe_problems(environment)
 
 
 def _real_mode(settings: GatewaySettings) -> Any:
@@ -235,6 +241,7 @@ async def examine(only: Sequence[str], home: Path, gateway_url: str | None) -> l
     environment = dict(os.environ)
     checks: dict[str, Callable[[], Coroutine[Any, Any, list[str]]]] = {
         "settings": lambda: check_settings(environment),
+        "stripe": lambda: check_stripe(environment),
         "postgres": lambda: check_postgres(environment),
         "bus": lambda: check_bus(environment),
         "streams": lambda: check_streams(environment, home),
@@ -263,15 +270,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.doctor",
-        description="Look for what is not safe in production: settings, PostgreSQL, the bus, its "
-        "streams, the gateway. Run it with the environment of the deployment: the gateway's "
-        "settings, DATABASE_URL of an administrator, NATS_URL and NATS_MONITOR_URL.",
+        description="Look for what is not safe in production: settings, Stripe, PostgreSQL, the "
+        "bus, its streams, the gateway. Run it with the environment of the deployment: settings of "
+        "gateway and stripe_gateway, DATABASE_URL of an administrator, NATS_URL, NATS_MONITOR_URL.",
     )
     parser.add_argument(
         "--only",
         action="append",
         default=[],
-        choices=("settings", "postgres", "bus", "streams", "gateway"),
+        choices=("settings", "stripe", "postgres", "bus", "streams", "gateway"),
         help="look at this only; may be repeated",
     )
     parser.add_argument("--gateway-url", help="also ask a gateway that runs, as a stranger would")

@@ -1,6 +1,7 @@
 """A PostgreSQL and a NATS server for the suite: given, in containers, or embedded."""
 
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -22,6 +23,10 @@ from deploy.embedded.home import SHARED_ROOT
 POSTGRES_IMAGE = "postgres:18"
 NATS_IMAGE = "nats:2.15.1"
 PORT_ATTEMPTS = 5
+# Below those that the kernel gives to connections: what is free stays free until it is used, and
+# at random, because several suites may look for ports at the same time.
+PORTS = range(10_000, 32_000)
+PORT_CHOICES = 100
 
 Server = TypeVar("Server", Postgres, NatsServer)
 
@@ -101,11 +106,23 @@ def start_nats(directory: Path, keys: BusKeys, *, durable: bool = True) -> NatsS
     )
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on right now."""
+def free_port(in_a_row: int = 1) -> int:
+    """A loopback port that nobody listens on right now, or the first of so many in a row."""
+    for _ in range(PORT_CHOICES):
+        first = secrets.choice(PORTS)
+        if all(_is_free(first + more) for more in range(in_a_row)):
+            return first
+    raise RuntimeError("No free port was found.")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def docker_answers() -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from deploy.embedded.process import PortTaken, require_free_port
 from deploy.files import default_home
 from deploy.services import GATEWAY, OWNERS
+from deploy.stripe import has_own_key
 
 MAX_REPLICAS = 8
 # Each setting with its default. The gateway's is the one that users see.
@@ -20,6 +21,7 @@ PORTS = {
     "NATS_PORT": 4222,
     "NATS_MONITOR_PORT": 8222,
     "SERVICES_PORT": 8100,
+    "SANDBOX_PORT": 12111,
 }
 
 
@@ -39,8 +41,8 @@ class Replica(NamedTuple):
 class Options:
     """One installation. Without an address of its own, a server is embedded.
 
-    `services_port` is the first of those on which services show their health; replicas take the
-    next ones.
+    `SERVICES_PORT` is the first of those on which services show their health; replicas take the
+    next ones. The Stripe sandbox is there unless Stripe's own keys are given.
     """
 
     home: Path
@@ -48,6 +50,7 @@ class Options:
     replicas: Mapping[str, int]
     database_url: str | None
     nats_url: str | None
+    has_sandbox: bool
     stop_with_parent: bool = False
 
     @property
@@ -64,6 +67,11 @@ class Options:
     def address(self) -> str:
         """Where the gateway is."""
         return f"http://127.0.0.1:{self.ports['PORT']}"
+
+    @property
+    def sandbox_address(self) -> str:
+        """Where the Stripe sandbox and its pages are."""
+        return f"http://127.0.0.1:{self.ports['SANDBOX_PORT']}"
 
     def service_replicas(self) -> list[Replica]:
         """Every process of every service: `cost_metering`, `cost_metering-2`, ..."""
@@ -83,6 +91,8 @@ class Options:
         if self.nats_url is None:
             used.append((self.ports["NATS_PORT"], "NATS_PORT"))
             used.append((self.ports["NATS_MONITOR_PORT"], "NATS_MONITOR_PORT"))
+        if self.has_sandbox:
+            used.append((self.ports["SANDBOX_PORT"], "SANDBOX_PORT"))
         return [*used, *((each.port, "SERVICES_PORT") for each in self.service_replicas())]
 
 
@@ -115,6 +125,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         replicas=_replicas(given.replicas),
         database_url=os.environ.get("DATABASE_URL") or None,
         nats_url=os.environ.get("NATS_URL") or None,
+        has_sandbox=not has_own_key(os.environ),
         stop_with_parent=given.stop_with_parent,
     )
 
@@ -143,12 +154,12 @@ def _parser() -> argparse.ArgumentParser:
     ports = ", ".join(f"{setting} ({default})" for setting, default in PORTS.items())
     parser = argparse.ArgumentParser(
         prog="python -m deploy.local",
-        description=f"Start PostgreSQL, NATS, {', '.join(OWNERS)} and the {GATEWAY}; Ctrl-C stops "
-        "them all. A second start keeps the data.",
+        description=f"Start PostgreSQL, NATS, {', '.join(OWNERS)} and the {GATEWAY}, and without "
+        "STRIPE_SECRET_KEY a Stripe sandbox; Ctrl-C stops them all. A second start keeps the data.",
         epilog=f"Ports come from the environment: {ports}. DATABASE_URL (an administrator's "
         "address) and NATS_URL use servers that run elsewhere; such a NATS server needs the "
         "configuration that `python -m deploy.setup keys --hand-out FOLDER` writes. The settings "
-        "of the gateway (AUTH_MODE, STRIPE_SECRET_KEY, ...) are passed on to it.",
+        "of a process (AUTH_MODE, STRIPE_SECRET_KEY, ...) are passed on to it.",
     )
     parser.add_argument(
         "--home",

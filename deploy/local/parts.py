@@ -1,28 +1,24 @@
-"""The parts of an installation: two servers, the services' processes, the gateway."""
+"""The parts of an installation: two servers, the processes, the gateway, perhaps a sandbox."""
 
 import http.client
-import os
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from deploy.embedded import NatsServer, Postgres
 from deploy.embedded.process import Child
+from deploy.local.environments import Environments
 from deploy.local.options import Options
 from deploy.provisioning import ServiceDatabase
 from deploy.services import GATEWAY
-from deploy.setup import auth_secret
-from services.gateway.settings import GatewaySettings
+from deploy.stripe import SANDBOX
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_SECONDS = 60
 # A service takes at most half a minute to finish what it has begun.
 DRAIN_TIMEOUT_SECONDS = 40
-PASSED_ON = ("ENVIRONMENT", "LOG_LEVEL")
 
 
 class Part(Protocol):
@@ -120,39 +116,25 @@ def embedded_nats(options: Options, accounts: str) -> NatsServer:
     )
 
 
+def sandbox_process(options: Options, environment: Mapping[str, str]) -> ServiceProcess:
+    """The Stripe of an installation without keys."""
+    port = options.ports["SANDBOX_PORT"]
+    return ServiceProcess(f"services.{SANDBOX}", SANDBOX, port, environment, options.home)
+
+
 def service_processes(
-    options: Options, nats_url: str, databases: Mapping[str, ServiceDatabase]
+    options: Options, environments: Environments, databases: Mapping[str, ServiceDatabase]
 ) -> dict[str, Part]:
     """Every replica of every service, by name."""
-    processes: dict[str, Part] = {}
-    for name, service, port in options.service_replicas():
-        environment = {
-            **_passed_on(PASSED_ON),
-            "DATABASE_URL": databases[service].dsn,
-            "NATS_URL": nats_url,
-            "NATS_CREDENTIALS": str(options.keys / f"{service}.creds"),
-        }
-        processes[name] = ServiceProcess(
-            f"services.{service}", name, port, environment, options.home
-        )
-    return processes
-
-
-def gateway_environment(options: Options, nats_url: str) -> dict[str, str]:
-    """The gateway's settings: ours, and whatever else of them the environment has."""
-    names = [field.name.upper() for field in msgspec.structs.fields(GatewaySettings)]
-    port = options.ports["PORT"]
-    # The pages that may act with a cookie: those we serve, and a developer's `next dev`.
-    pages = (f"http://localhost:{port}", f"http://127.0.0.1:{port}", "http://localhost:3000")
     return {
-        "STRIPE_FRONTEND_URL": ",".join(pages),
-        "AUTH_SECRET_FILE": str(auth_secret(options.keys)),
-        "PUBLIC_NATS_URL": nats_url,
-        **_passed_on(names),
-        "AGENT_SIGNING_SEED": str(options.keys / "agents_signing.seed"),
-        "AGENTS_ACCOUNT_FILE": str(options.keys / "agents.account"),
-        "NATS_URL": nats_url,
-        "NATS_CREDENTIALS": str(options.keys / f"{GATEWAY}.creds"),
+        name: ServiceProcess(
+            f"services.{service}",
+            name,
+            port,
+            {**environments[service], "DATABASE_URL": databases[service].dsn},
+            options.home,
+        )
+        for name, service, port in options.service_replicas()
     }
 
 
@@ -160,7 +142,3 @@ def gateway_process(options: Options, environment: Mapping[str, str]) -> Service
     """The gateway, on the port that users see."""
     port = options.ports["PORT"]
     return ServiceProcess(f"services.{GATEWAY}", GATEWAY, port, environment, options.home)
-
-
-def _passed_on(names: Iterable[str]) -> dict[str, str]:
-    return {name: os.environ[name] for name in names if os.environ.get(name)}

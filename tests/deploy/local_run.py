@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 import httpx
 import psutil
+import pytest
 
 from deploy.embedded.process import wait_until_dead
+from deploy.local.__main__ import main
 from deploy.local.options import PORTS
 from tests.servers import free_port
 
@@ -24,6 +26,12 @@ ROOT = Path(__file__).parents[2]
 # What a shell of a developer has and no child of ours needs.
 CANARY = "CANARY_OF_THE_SHELL"
 READY = "Ready after"
+MOST_PROCESSES = 8
+
+
+def free_ports() -> dict[str, int]:
+    """A port for every setting; the services need one each, in a row."""
+    return {name: free_port(MOST_PROCESSES if name == "SERVICES_PORT" else 1) for name in PORTS}
 
 
 class LocalRun:
@@ -36,10 +44,10 @@ class LocalRun:
         tty: bool = False,
         ports: dict[str, int] | None = None,
         before: Sequence[str] = (),
-        **environment: str,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
-        self.ports = {name: free_port() for name in PORTS} | (ports or {})
+        self.ports = ports or free_ports()
         self.output: list[str] = []
         self._lines: queue.Queue[str] = queue.Queue()
         read, write = pty.openpty() if tty else os.pipe()
@@ -53,7 +61,7 @@ class LocalRun:
                 "BILLING_HOME": str(home),
                 CANARY: "1",
                 **{name: str(port) for name, port in self.ports.items()},
-                **environment,
+                **(settings or {}),
             },
             stdout=write,
             stderr=write,
@@ -78,7 +86,7 @@ class LocalRun:
             except OSError:  # A terminal says so when the last process on it has ended.
                 return
 
-    def wait_for(self, text: str, timeout_seconds: float = 30) -> str:
+    def wait_for(self, text: str, timeout_seconds: float = 90) -> str:
         """The first line from now on with this text; what came before it is in `output`."""
         deadline = time.monotonic() + timeout_seconds
         while True:
@@ -91,11 +99,13 @@ class LocalRun:
             if text in line:
                 return line
 
-    def call_as_told(self) -> httpx.Response:
-        """The curl that it prints, without curl."""
-        curl = shlex.split(self.wait_for("curl -H"))
-        name, _, value = curl[2].partition(": ")
-        return httpx.get(curl[3], headers={name: value})
+    def call_as_told(self, what: str = "/costs/summary") -> httpx.Response:
+        """A curl that it prints, without curl."""
+        *words, url = shlex.split(self.wait_for(what))[1:]
+        options = list(zip(words[::2], words[1::2], strict=True))
+        headers = dict(text.split(": ", 1) for option, text in options if option == "-H")
+        body = next((text for option, text in options if option == "-d"), None)
+        return httpx.request("POST" if body else "GET", url, headers=headers, content=body)
 
     def family(self) -> list[psutil.Process]:
         """Itself and all its children, and theirs."""
@@ -106,10 +116,25 @@ class LocalRun:
         """Send a signal and wait; the exit code."""
         self.process.send_signal(how)
         try:
-            return self.process.wait(60)
+            return self.process.wait(90)
         finally:
             while not self._lines.empty():
                 self.output.append(self._lines.get())
+
+
+def refusal(
+    home: Path,
+    *arguments: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    **environment: str,
+) -> str:
+    """What the command says when it does not start."""
+    ports = {name: str(port) for name, port in free_ports().items()}
+    for name, value in ({"BILLING_HOME": str(home)} | ports | environment).items():
+        monkeypatch.setenv(name, value)
+    assert main(arguments) == 1
+    return "".join(capsys.readouterr())
 
 
 def alive(processes: list[psutil.Process], timeout_seconds: float = 5) -> list[psutil.Process]:

@@ -61,6 +61,43 @@ async def test_unsafe_settings_are_found(changes: dict[str, str], found: list[st
         assert SAFE["AUTH_SECRET"] not in problem
 
 
+LIVE = {
+    "ENVIRONMENT": "production",
+    "STRIPE_SECRET_KEY": f"sk_live_{os.urandom(24).hex()}",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_x",
+    "STRIPE_WEBHOOK_SECRET": "whsec_x",
+}
+SANDBOX_KEYS = {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_PUBLISHABLE_KEY": "pk_test_x"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, []),
+        ({"STRIPE_SECRET_KEY": "rk_live_x"}, []),
+        ({"STRIPE_SECRET_KEY": ""}, ["Setting STRIPE_SECRET_KEY"]),
+        ({"STRIPE_WEBHOOK_SECRET": ""}, ["Setting STRIPE_WEBHOOK_SECRET"]),
+        (SANDBOX_KEYS, ["Setting STRIPE_SECRET_KEY: is for tests"]),
+        ({"STRIPE_PUBLISHABLE_KEY": "pk_test_x"}, ["Setting STRIPE_PUBLISHABLE_KEY"]),
+        ({"STRIPE_API_BASE": "http://127.0.0.1:12111"}, ["Setting STRIPE_API_BASE"]),
+        ({"STRIPE_API_BASE_FILE": "/nowhere"}, ["Setting STRIPE_API_BASE"]),
+        ({"STRIPE_JS_URL": "http://127.0.0.1:12111/stripe.js"}, ["Setting STRIPE_JS_URL"]),
+        (
+            {**SANDBOX_KEYS, "STRIPE_API_BASE": "http://127.0.0.1:12111"},
+            ["Setting STRIPE_API_BASE", "Setting STRIPE_SECRET_KEY"],
+        ),
+    ],
+)
+async def test_a_stripe_that_charges_nobody_is_found(
+    changes: dict[str, str], found: list[str]
+) -> None:
+    problems = await doctor.check_stripe(LIVE | changes)
+    for problem, start in zip(problems, found, strict=True):
+        assert problem.startswith(start)
+        assert SENTENCE.match(problem)
+        assert LIVE["STRIPE_SECRET_KEY"] not in problem
+
+
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server = start_postgres(tmp_path_factory.mktemp("doctor") / "postgres", durable=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import nats
@@ -16,11 +17,12 @@ import pytest
 
 from deploy.bus_keys import BusKeys
 from deploy.credentials import issue
-from deploy.local.__main__ import main
 from deploy.local.options import PORTS
-from tests.deploy.local_run import CANARY, READY, LocalRun, alive
+from deploy.services import GATEWAY, OWNERS
+from deploy.stripe import SANDBOX
+from tests.deploy.local_run import CANARY, READY, LocalRun, alive, refusal
 from tests.examples import CALL_PICOUSD, call, envelope
-from tests.servers import free_port, start_nats, start_postgres
+from tests.servers import start_nats, start_postgres
 from tests.stack import until
 
 SENTENCE = r"^[^\n]+\.$"
@@ -33,35 +35,32 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
         yield run
 
 
-def refusal(
-    home: Path,
-    *arguments: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    **environment: str,
-) -> str:
-    """What the command says when it does not start."""
-    ports = {name: str(free_port()) for name in PORTS}
-    for name, value in ({"BILLING_HOME": str(home)} | ports | environment).items():
-        monkeypatch.setenv(name, value)
-    assert main(arguments) == 1
-    return "".join(capsys.readouterr())
-
-
 def child(run: LocalRun, part: str) -> psutil.Process:
     """The process of a part, by a word of its command."""
     return next(each for each in run.family()[1:] if any(part in word for word in each.cmdline()))
 
 
 def test_it_is_ready_and_the_call_it_prints_works(running: LocalRun) -> None:
-    seconds = re.search(r"Ready after ([0-9.]+) s", running.output[-1])
-    assert seconds is not None
-    assert float(seconds[1]) < 15
-    for part in ("postgres", "nats", "cost_metering", "gateway"):
+    # Of one processor, so that it says the same on a machine that is busy with other things.
+    assert sum(sum(each.cpu_times()) for each in running.family()) < 15
+    for part in ("postgres", "nats", SANDBOX, *OWNERS, GATEWAY):
         assert any(re.match(rf"{part} +ready after", line) for line in running.output)
     answer = running.call_as_told()
     assert answer.status_code == 200
     assert answer.json()["total_cost"] == 0.0
+
+
+async def test_credits_bought_as_it_tells_are_there_once_the_page_is_paid(
+    running: LocalRun,
+) -> None:
+    page = running.call_as_told("/credits/checkout").json()["checkout_url"]
+    assert page.startswith(f"http://127.0.0.1:{running.ports['SANDBOX_PORT']}/")
+    paid = httpx.post(page, data={"card": "visa", "email": "buyer@example.com"})
+    assert paid.is_redirect
+    secret = token_in(running.output)
+    await until(
+        lambda: get(running, secret, ""), lambda account: account["credit_balance"] == 19.99
+    )
 
 
 def test_its_secrets_are_its_owners_alone(running: LocalRun) -> None:
@@ -72,18 +71,22 @@ def test_its_secrets_are_its_owners_alone(running: LocalRun) -> None:
 
 
 def test_children_get_the_settings_they_need_and_nothing_else(running: LocalRun) -> None:
-    base = {"PATH", "LC_ALL", "TZ"}
-    process = {"HTTP_HOST", "HTTP_PORT", "NATS_URL", "NATS_CREDENTIALS", "PYTHONPATH"}
-    service = base | process | {"DATABASE_URL"}
-    assert set(child(running, "services.cost_metering").environ()) == service
-    gateway = child(running, "services.gateway").environ()
-    assert set(gateway) <= base | process | {
-        "AUTH_SECRET_FILE",
-        "AGENT_SIGNING_SEED",
-        "AGENTS_ACCOUNT_FILE",
-        "PUBLIC_NATS_URL",
-        "STRIPE_FRONTEND_URL",
+    base = {"PATH", "LC_ALL", "TZ", "HTTP_HOST", "HTTP_PORT", "PYTHONPATH"}
+    bus = {"NATS_URL", "NATS_CREDENTIALS"}
+    keys = {"STRIPE_SECRET_KEY_FILE", "STRIPE_PUBLISHABLE_KEY_FILE"}
+    signed = keys | {"STRIPE_WEBHOOK_SECRET_FILE"}
+    agents = {"AGENT_SIGNING_SEED", "AGENTS_ACCOUNT_FILE", "PUBLIC_NATS_URL"}
+    told = {
+        GATEWAY: bus | keys | agents | {"AUTH_SECRET_FILE", "STRIPE_FRONTEND_URL", "STRIPE_JS_URL"},
+        "account": bus | {"DATABASE_URL"},
+        "cost_metering": bus | {"DATABASE_URL"},
+        "stripe_gateway": bus | signed | {"DATABASE_URL", "STRIPE_API_BASE", "STRIPE_FRONTEND_URL"},
+        "subscription": bus | {"DATABASE_URL"},
+        SANDBOX: signed | {"SANDBOX_HOME", "SANDBOX_WEBHOOK_URL"},
     }
+    assert set(told) == {SANDBOX, GATEWAY, *OWNERS}
+    for name, settings in told.items():
+        assert set(child(running, f"services.{name}").environ()) == base | settings
     for each in running.family()[1:]:
         assert CANARY not in each.environ()
 
@@ -125,7 +128,7 @@ def test_a_taken_port_is_a_sentence_that_names_it_and_its_setting(
         (("--replicas", "cost_metering=many"), {}, "cost_metering=many"),
         ((), {"BILLING_HOME": "/proc/nowhere"}, "/proc/nowhere"),
         ((), {"AUTH_SECRET": "short"}, "AUTH_SECRET"),
-        ((), {"ENVIRONMENT": "production"}, "AUTH_MODE"),
+        ((), {"ENVIRONMENT": "production", "STRIPE_SECRET_KEY": "sk_live_x"}, "AUTH_MODE"),
     ],
 )
 def test_a_wrong_setting_is_a_sentence(
@@ -148,6 +151,7 @@ def test_a_wrong_setting_is_a_sentence(
     [
         ("cost_metering", "services.cost_metering"),
         ("gateway", "services.gateway"),
+        (SANDBOX, "services.stripe_sandbox"),
         ("nats", "nats-server"),
         ("postgres", "bin/postgres"),
     ],
@@ -170,7 +174,7 @@ async def test_a_second_start_keeps_what_was_recorded_and_a_kill_leaves_nothing(
         first.wait_for(READY)
         family = first.family()
         await report_a_call(first)
-        secret = token(first)
+        secret = token_in([*first.output, first.wait_for("curl")])
         await until(lambda: total(first, secret), lambda cost: cost == CALL_PICOUSD / 1e12)
         assert first.end(signal.SIGINT) == 0
         assert alive(family) == []
@@ -187,12 +191,18 @@ async def test_a_second_start_keeps_what_was_recorded_and_a_kill_leaves_nothing(
 
 
 async def total(run: LocalRun, secret: str) -> float:
+    return float((await get(run, secret, "/costs/summary"))["total_cost"])
+
+
+async def get(run: LocalRun, secret: str, path: str) -> dict[str, Any]:
+    """What the API says of the account."""
     async with httpx.AsyncClient() as client:
         answer = await client.get(
-            f"http://127.0.0.1:{run.ports['PORT']}/api/billing/account/acme/costs/summary",
+            f"http://127.0.0.1:{run.ports['PORT']}/api/billing/account/acme{path}",
             headers={"Authorization": f"Bearer {secret}"},
         )
-    return float(answer.json()["total_cost"])
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 async def report_a_call(run: LocalRun) -> None:
@@ -207,10 +217,11 @@ async def report_a_call(run: LocalRun) -> None:
     await agent.close()
 
 
-def token(run: LocalRun) -> str:
-    run.wait_for("Token ")
-    run.wait_for("")
-    return run.wait_for(".")
+def token_in(output: list[str]) -> str:
+    """The token that it has printed."""
+    found = re.search(r"Bearer ([\w.-]+)", "\n".join(output))
+    assert found is not None
+    return found[1]
 
 
 def test_it_uses_servers_that_are_given(tmp_path: Path) -> None:
@@ -221,7 +232,8 @@ def test_it_uses_servers_that_are_given(tmp_path: Path) -> None:
         servers.callback(postgres.stop)
         bus = start_nats(tmp_path / "nats", keys)
         servers.callback(bus.stop)
-        run = servers.enter_context(LocalRun(home, DATABASE_URL=postgres.dsn, NATS_URL=bus.url))
+        given = {"DATABASE_URL": postgres.dsn, "NATS_URL": bus.url}
+        run = servers.enter_context(LocalRun(home, settings=given))
         run.wait_for(READY)
         assert run.call_as_told().status_code == 200
         assert run.end(signal.SIGTERM) == 0
