@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.bench import agent_client, ingest, live, pricing, reads
+from tests.bench import agent_client, ingest, live, pricing, reads, reservations
 
 BENCHES: dict[str, Callable[[], Any]] = {
     "pricing": pricing.measure,
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[], Any]] = {
     "ingest": ingest.measure,
     "live": live.measure,
     "reads": reads.measure,
+    "reservations": reservations.measure,
 }
 # From the design: what each ratio should reach on two shared cores.
 BARS = {
@@ -30,6 +31,7 @@ BARS = {
     "live: publish to server-sent event, p95": "≤ 1000 ms",
     "reads: summary and daily over 5 million records, p99": "≤ 50 ms",
     "reads: gateway read against a bare Litestar route": "≥ 0.125",
+    "reservations: batches against one transaction each": "≥ 20",
 }
 
 
