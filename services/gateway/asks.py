@@ -12,8 +12,17 @@ R = TypeVar("R", bound=Reply)
 ANSWER_SECONDS = 5.0
 # What Stripe has to do with takes as long as Stripe takes.
 STRIPE_SECONDS = 30.0
-# Refusals that time alone mends: the same request is still being worked on.
-UNDER_WAY = frozenset({"pending", "idempotency_key_in_flight"})
+# Refusals that time alone mends: what is asked for, or what it needs, is still being worked on.
+UNDER_WAY = frozenset(
+    {
+        "pending",
+        "idempotency_key_in_flight",
+        "charge_in_flight",
+        "customer_pending",
+        "customer_replaced",
+        "stripe_busy",
+    }
+)
 
 
 class Asks(Protocol):

@@ -170,14 +170,15 @@ async def test_a_tier_that_is_none_is_a_422(
     assert not services.asked
 
 
+@pytest.mark.parametrize("code", ["pending", "customer_pending", "idempotency_key_in_flight"])
 async def test_what_is_still_being_worked_on_says_when_to_ask_again(
-    client: httpx.AsyncClient, services: ScriptedServices
+    client: httpx.AsyncClient, services: ScriptedServices, code: str
 ) -> None:
-    services.answers[CreateCheckout] = Refusal(code="pending", detail="Ask again.")
+    services.answers[CreateCheckout] = Refusal(code=code, detail="Ask again.")
 
     answer = await post(client, CREDITS, {"amount_usd": 5})
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "pending")
+    assert (answer.status_code, answer.json()["code"]) == (409, code)
     assert int(answer.headers["retry-after"]) > 0
 
 
