@@ -124,10 +124,7 @@ class Bus:
 
     async def close(self) -> None:
         """Finish what is under way, then disconnect."""
-        if self.connection.is_connected:
-            await self.connection.drain()
-        elif not self.connection.is_closed:
-            await self.connection.close()
+        await disconnect(self.connection)
 
 
 def _read_answer(message: Msg, wanted: type[Any], answerer: str) -> Any:
@@ -140,6 +137,18 @@ def _read_answer(message: Msg, wanted: type[Any], answerer: str) -> Any:
         return msgspec.json.decode(message.data, type=Refusal if verdict else wanted)
     except (msgspec.MsgspecError, ValueError) as error:
         raise AnswerFailed(f"{answerer} answered what its contract does not say") from error
+
+
+async def disconnect(connection: Client) -> None:
+    """Finish what is under way and close, whether the bus is there or not."""
+    try:
+        if connection.is_connected:
+            await connection.drain()
+        elif not connection.is_closed:
+            await connection.close()
+    except (nats.errors.Error, OSError, RuntimeError) as error:
+        # Closing writes what is left; on a dead socket uvloop answers with RuntimeError.
+        logger.warning("bus away", extra={"fields": {"error": repr(error)[:200]}})
 
 
 def connection_options(settings: Settings, name: str) -> dict[str, Any]:

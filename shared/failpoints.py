@@ -21,6 +21,11 @@ def _parse(text: str) -> dict[str, tuple[int, signal.Signals]]:
 _armed = _parse(os.environ.get("FAILPOINTS", ""))
 
 
+def arm(text: str) -> None:
+    """Arm the points of a process that was not started with the variable."""
+    _armed.update(_parse(text))
+
+
 def failpoint(name: str) -> None:
     """Die or stop here, if this point is armed and its turn has come."""
     if not _armed or name not in _armed:

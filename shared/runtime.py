@@ -13,7 +13,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
-from shared.bus import Bus, backoff_seconds
+from shared.bus import Bus, backoff_seconds, disconnect
 from shared.clock import Clock, SystemClock
 from shared.consumers import Consumer, Ladder
 from shared.database import Database, is_transient
@@ -64,12 +64,10 @@ class Broker(NatsBroker):
 
     async def stop(self, *error: Any) -> None:
         """Disconnect, whether the bus is there or not."""
-        try:
-            if self._connection is not None and not self._connection.is_connected:
-                await self._connection.close()
-            await super().stop(*error)
-        except (nats.errors.Error, OSError) as problem:
-            logger.warning("bus away", extra={"fields": {"error": repr(problem)}})
+        if self._connection is not None:
+            await disconnect(self._connection)
+            self._connection = None
+        await super().stop(*error)
 
 
 class Runtime:
