@@ -14,6 +14,7 @@ import httpx
 import jwt
 
 from services.account.app import service as account
+from services.gateway.service_keys import new_service_key
 from services.stripe_gateway.app import service as stripe_gateway
 from services.subscription.app import service as subscription
 from tests.journeys.buy_credits import Shop
@@ -28,6 +29,7 @@ from tests.stripe_sandbox.running import (
 )
 
 AUTH_SECRET = "a secret of the journeys, longer than 32 bytes"
+SERVICE_KEY, SERVICE_ENTRY = new_service_key("platform")
 FRONTEND = "http://localhost:3000"
 WEBHOOK_PATH = "/api/billing/webhooks/stripe"
 START_SECONDS = 40.0
@@ -104,6 +106,7 @@ class System:
             "NATS_URL": stack.servers.nats_url,
             "NATS_CREDENTIALS": str(stack.servers.keys.credentials_file("gateway")),
             "AUTH_SECRET": AUTH_SECRET,
+            "SERVICE_KEYS": SERVICE_ENTRY,
             "CHECKOUTS_PER_HOUR": "1000",
             "HTTP_PORT": port,
         }
@@ -135,7 +138,14 @@ class System:
 
     def http(self, organization_id: str) -> httpx.AsyncClient:
         """What a page of an organization calls the gateway with."""
-        headers = {"Authorization": f"Bearer {self.token(organization_id)}"}
+        return self._http(self.token(organization_id))
+
+    def platform(self) -> httpx.AsyncClient:
+        """What the platform that runs agents calls the gateway with."""
+        return self._http(SERVICE_KEY)
+
+    def _http(self, token: str) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {token}"}
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, trust_env=False)
 
     @asynccontextmanager
