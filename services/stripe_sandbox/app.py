@@ -1,6 +1,7 @@
 """Wires the sandbox: the API, its control, the hosted pages, and the loops behind them."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +25,8 @@ from services.stripe_sandbox.store import new_id
 from services.stripe_sandbox.webhooks import WebhookSender
 from services.stripe_sandbox.work import Origin
 from shared.health import Health
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 512 * 1024
 
@@ -97,7 +100,9 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     return refusal(StripeError(error.status_code, body), _origin())
 
 
-def _server_error(_request: Request[Any, Any, Any], _error: Exception) -> Response[bytes]:
+def _server_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    fields = {"method": request.method, "path": request.url.path}
+    logger.error("a request failed", exc_info=error, extra={"fields": fields})
     return refusal(StripeError(500, server_error()), _origin())
 
 

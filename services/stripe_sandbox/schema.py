@@ -15,6 +15,8 @@ CREATE INDEX IF NOT EXISTS objects_by_invoice
     ON objects (kind, json_extract(body, '$.invoice'));
 CREATE INDEX IF NOT EXISTS objects_by_charge
     ON objects (kind, json_extract(body, '$.charge'));
+CREATE INDEX IF NOT EXISTS objects_by_payment
+    ON objects (kind, json_extract(body, '$.payment_intent'));
 
 -- What was really charged, refunded, withdrawn and made. Rows are only ever added.
 CREATE TABLE IF NOT EXISTS ledger (
