@@ -7,7 +7,8 @@ from typing import NamedTuple
 from services.cost_metering.store.records import NewRecord
 from shared.database import Db
 
-# A correction whose original is missing is looked at again after as long as it has waited.
+# A correction whose original is missing is looked at again after a part of what it has waited.
+WAIT_AGAIN = 0.25
 SHORTEST_WAIT = timedelta(seconds=0.5)
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -144,17 +145,14 @@ async def set_applied(db: Db, applied: Sequence[Due]) -> None:
 _PUT_OFF = """
 UPDATE cost_corrections
 SET look_at = $3::timestamptz
-    + greatest($4::interval, least($5::interval, $3::timestamptz - noted_at))
+    + greatest($4::interval, least($5::interval, $6 * ($3::timestamptz - noted_at)))
 WHERE organization_id = $1 AND corrected_event_id = $2
 """
 
 
 async def put_off(db: Db, waiting: Sequence[Due]) -> None:
-    """Their originals have not come: look again after as long as they have waited."""
+    """Their originals have not come: look again, the later the longer they have waited."""
+    bounds = (db.now, SHORTEST_WAIT, LONGEST_WAIT, WAIT_AGAIN)
     await db.driver.executemany(
-        _PUT_OFF,
-        [
-            (each.organization_id, each.corrected_event_id, db.now, SHORTEST_WAIT, LONGEST_WAIT)
-            for each in waiting
-        ],
+        _PUT_OFF, [(each.organization_id, each.corrected_event_id, *bounds) for each in waiting]
     )
