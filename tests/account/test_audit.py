@@ -78,6 +78,8 @@ async def test_pages_go_back_in_time(customer: Customer) -> None:
     older = await customer.trail(limit=4, before_sequence=newest.entries[-1].sequence)
     sequences = [entry.sequence for entry in (*newest.entries, *older.entries)]
     assert sequences == [6, 5, 4, 3, 2, 1]
+    assert (await customer.trail(before_sequence=10**30)).entries[0].sequence == 6
+    assert (await customer.trail(before_sequence=-(10**30))).entries == ()
 
 
 async def tampered(stack_dsn: str, statement: str, *values: Any) -> None:

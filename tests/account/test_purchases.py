@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
 from shared.contracts.account import AccountOpened, CreditsChanged
 from tests.account.customer import Customer
+from tests.account.test_accounts import moved
 from tests.stack import until
 
 
@@ -184,3 +186,26 @@ async def test_a_history_told_in_any_order_by_many_ends_the_same(
     await customer.tell(*facts)
     assert await customer.credits() == (1499 + 100_000, 0, 0)
     assert sorted(remaining for remaining, _ in await customer.lots()) == [0, 1499, 100_000]
+
+
+async def test_replicas_that_hear_of_many_organizations_never_wait_in_a_circle(
+    customer: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two kinds of facts about the same accounts, in batches of any order."""
+    others = [
+        replace(customer, organization_id=f"{customer.organization_id}-{n}") for n in range(9)
+    ]
+    facts = [
+        (other, fact)
+        for other in others
+        for n in range(4)
+        for fact in (other.paid(100, f"cs_{n}"), moved(other, f"m{n}", 100))
+    ]
+    random.Random(1).shuffle(facts)
+    await asyncio.gather(*(other.publish(fact) for other, fact in facts))
+    await customer.account()
+    await customer.idle(60)
+    for other in others:
+        assert (await other.account()).total_amount_spent_cents == 400
+        assert await other.credits() == (400, 0, 0)
+    assert [record.getMessage() for record in caplog.records if "trying again" in record.msg] == []

@@ -6,6 +6,7 @@ from services.account.rules import audit as rules
 from services.account.store import audit
 from services.account.tables.rows import AuditHead, AuditRow
 from shared.contracts.account import AuditEntry, AuditTrail, ListAudit
+from shared.contracts.base import MAX_EXACT_INTEGER
 from shared.database import Db
 
 # Who acts when nobody asked: time passed, or an organization was seen for the first time.
@@ -56,9 +57,10 @@ def after(
 
 async def list_audit(request: ListAudit, db: Db) -> AuditTrail:
     """A page of the log; with `verify` its whole chain is recomputed."""
-    rows = await audit.list_entries(
-        db, request.organization_id, request.before_sequence, request.limit
-    )
+    before = request.before_sequence
+    if before is not None:
+        before = max(0, min(before, MAX_EXACT_INTEGER))
+    rows = await audit.list_entries(db, request.organization_id, before, request.limit)
     broken_at = await _verify(db, request.organization_id) if request.verify else None
     entries = tuple(
         AuditEntry(

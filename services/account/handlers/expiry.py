@@ -11,7 +11,7 @@ from shared.contracts.base import Event
 from shared.database import Db
 
 # In one transaction, which locks the accounts that it touches.
-ORGANIZATIONS = 50
+ORGANIZATIONS = 100
 HOLDS = 500
 
 
