@@ -20,6 +20,8 @@ from tests.stack import Stack
 from tests.stripe_sandbox.running import PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET
 
 START_SECONDS = 20.0
+# A killed process never answers, so that waiting for it is only time lost.
+PATIENCE_SECONDS = 1.5
 FRONTEND = "http://localhost:3000"
 
 
@@ -43,7 +45,8 @@ class Edge:
     async def receive(self, body: bytes, signature: str) -> int:
         """The HTTP status that Stripe sees."""
         try:
-            answer = await self._bus.ask(ReceiveWebhook(body=body, signature=signature))
+            request = ReceiveWebhook(body=body, signature=signature)
+            answer = await self._bus.ask(request, timeout_seconds=PATIENCE_SECONDS)
         except (NoAnswerer, AnswerTimedOut, AnswerFailed):
             return 503
         return answer.status if isinstance(answer, Refusal) else 200

@@ -227,6 +227,14 @@ class Shop:
             await db.execute(text("UPDATE steps SET due_at = now() WHERE status = 'prepared'"))
             await db.execute(text("UPDATE leases SET held_until = now() - interval '1 second'"))
 
+    async def put_off(self, step_id: str) -> None:
+        """Have a step wait for an hour."""
+        async with self.database.transaction() as db:
+            await db.execute(
+                text("UPDATE steps SET due_at = now() + interval '1 hour' WHERE step_id = :id"),
+                {"id": step_id},
+            )
+
     async def reconcile(self) -> None:
         """Have the reconciler begin its next round now."""
         async with self.database.transaction() as db:
