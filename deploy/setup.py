@@ -25,6 +25,7 @@ from deploy.provisioning import (
     provision_databases,
 )
 from deploy.services import GATEWAY, GATEWAY_HEARS, OWNERS, load_services
+from deploy.stripe import PREFIXES, SANDBOX, make_sandbox_keys
 from deploy.topology import NotDeclared, declare_topology
 from shared.migrations import migrate
 from shared.service import Service
@@ -97,6 +98,15 @@ def hand_out_keys(keys: BusKeys, folder: Path, now: datetime) -> None:
     _hand_out_admin_password(keys.folder, folder / "postgres" / "password")
 
 
+def hand_out_sandbox_keys(keys: Path, folder: Path) -> None:
+    """Give the sandbox and those who speak to it its keys, each no more than it needs."""
+    make_sandbox_keys(keys)
+    for process in (SANDBOX, "stripe_gateway", GATEWAY):
+        for name in PREFIXES:
+            if process != GATEWAY or name != "stripe_webhook_secret":
+                write_private(folder / process / name, (keys / name).read_text())
+
+
 def _hand_out_admin_password(keys: Path, path: Path) -> None:
     """PostgreSQL's container reads it as a user of its own, so only its volume is private."""
     passfile = keys / "pgpass"
@@ -128,6 +138,8 @@ def main(arguments: list[str] | None = None) -> int:
         keys = make_keys(options.home / "keys", load_services(), now)
         if options.hand_out is not None:
             hand_out_keys(keys, options.hand_out, now)
+            if os.environ.get("ENVIRONMENT") == "development":
+                hand_out_sandbox_keys(keys.folder, options.hand_out)
         print(f"The keys are in {keys.folder}.")
         return 0
     try:

@@ -23,6 +23,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from deploy.embedded.process import MYSELF, launch_command
+from deploy.stripe import SANDBOX
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,7 @@ class Healthcheck(Struct, forbid_unknown_fields=True, kw_only=True):
 class Service(Struct, forbid_unknown_fields=True, kw_only=True):
     image: str
     command: list[str]
+    profiles: list[Name] = []
     build: Build | None = None
     user: str
     init: bool = False
@@ -96,11 +98,18 @@ def read_compose(text: str | None = None) -> Compose:
     )
 
 
-class Imitation:
-    """The file's services on this machine."""
+def read_variables(path: Path) -> dict[str, str]:
+    """What `docker compose --env-file` reads."""
+    lines = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+    return dict(line.split("=", 1) for line in lines)
 
-    def __init__(self, folder: Path) -> None:
+
+class Imitation:
+    """The file's services on this machine; `variables` are those of `--env-file`."""
+
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self.folder = folder
+        self._variables = variables
         self.compose = read_compose()
         self._ports: dict[tuple[str, int], int] = {}
 
@@ -123,22 +132,27 @@ class Imitation:
         """A word of a service's command or environment, as it is here."""
         if text == "/handed":
             return str(self.folder / "handed")
+        while (known := re.sub(r"\$\{([A-Z_]+):-([^${}]*)\}", self._variable, text)) != text:
+            text = known
         for volume in self.compose.services[service].volumes:
             name, target = volume.split(":")[:2]
             text = text.replace(target, str(self.volume(name)))
-        while (unset := re.sub(r"\$\{[A-Z_]+:-([^${}]*)\}", r"\1", text)) != text:
-            text = unset
-        text = re.sub(
-            r"(?<=[/@])(postgres|nats):([0-9]+)",
-            lambda match: f"127.0.0.1:{self.port(match[1], int(match[2]))}",
-            text,
-        )
-        # Its own ports, in a health check and as HTTP_PORT.
+        # Others by name; its own ports, in a health check and as HTTP_PORT; and the sandbox where
+        # browsers find it. At once, because a port that was replaced looks like one that was not.
         return re.sub(
-            r"(?<=//127\.0\.0\.1:)[0-9]+(?=/)|^80[0-9]+\Z",
-            lambda match: str(self.port(service, int(match[0]))),
+            r"(?<=[/@])(postgres|nats|gateway|stripe_sandbox):([0-9]+)"
+            r"|(?<=//127\.0\.0\.1:)([0-9]+(?=/)|12111\Z)|^(80[0-9]+|12111)\Z",
+            lambda match: self._port_here(service, match),
             text,
         )
+
+    def _port_here(self, service: str, match: re.Match[str]) -> str:
+        if match[1]:
+            return f"127.0.0.1:{self.port(match[1], int(match[2]))}"
+        return str(self.port(SANDBOX if match[0] == "12111" else service, int(match[0])))
+
+    def _variable(self, match: re.Match[str]) -> str:
+        return self._variables.get(match[1]) or match[2]
 
     def environment(self, service: str) -> dict[str, str]:
         """What its container would have, and nothing of ours but where the programs are."""

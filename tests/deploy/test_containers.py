@@ -17,16 +17,33 @@ import msgspec
 import pytest
 
 from deploy.embedded.postgres import DURABILITY, SETTINGS
-from deploy.services import GATEWAY, OWNERS
+from deploy.services import GATEWAY, OWNERS, load_services
 from deploy.setup import CONTAINER_STORE
+from deploy.stripe import PREFIXES, SANDBOX
 from services.gateway.settings import GatewaySettings
-from shared.settings import ServiceSettings, Settings
-from tests.deploy.compose import ROOT, Imitation, read_compose
+from services.stripe_sandbox.settings import SandboxSettings
+from shared.settings import Settings
+from tests.deploy.compose import ROOT, Imitation, read_compose, read_variables
 from tests.servers import NATS_IMAGE, POSTGRES_IMAGE, start_postgres
+from tests.stack import until
 
 COMPOSE = read_compose()
 OURS = [name for name, service in COMPOSE.services.items() if service.build]
-PROCESSES = (*OWNERS, GATEWAY)
+PROCESSES = (*OWNERS, GATEWAY, SANDBOX)
+SETTINGS_OF: dict[str, type[Settings]] = {
+    **{service.name: service.settings for service in load_services()},
+    GATEWAY: GatewaySettings,
+    SANDBOX: SandboxSettings,
+}
+# As somebody would try it who has no keys of Stripe's.
+VARIABLES = read_variables(ROOT / "deploy" / "sandbox.env")
+LIVE_KEYS = {
+    "STRIPE_SECRET_KEY": "sk_live_x",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_x",
+    "STRIPE_WEBHOOK_SECRET": "whsec_x",
+}
+# What a deployment with keys of its own has in place of those variables.
+PRODUCTION = dict.fromkeys(VARIABLES, "") | {"ENVIRONMENT": "production"}
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text().replace("\\\n", " ")
 
 
@@ -48,6 +65,16 @@ def test_every_process_of_make_run_is_a_service_of_its_own() -> None:
     assert set(PROCESSES) < set(COMPOSE.services)
     for name in PROCESSES:
         assert COMPOSE.services[name].command == ["python", "-m", f"services.{name}"]
+
+
+def test_the_sandbox_is_part_of_nothing_unless_it_is_asked_for() -> None:
+    assert {name for name, service in COMPOSE.services.items() if service.profiles} == {SANDBOX}
+    assert COMPOSE.services[SANDBOX].profiles == [VARIABLES["COMPOSE_PROFILES"]]
+    assert not [name for name, service in COMPOSE.services.items() if SANDBOX in service.depends_on]
+    production = Imitation(ROOT, {})
+    for name in set(PROCESSES) - {SANDBOX}:
+        for value in production.environment(name).values():
+            assert not re.search("sandbox|12111", value)
 
 
 def test_what_services_refer_to_is_declared() -> None:
@@ -84,13 +111,13 @@ def test_no_container_sees_the_secrets_of_another() -> None:
         secrets = [v for v in COMPOSE.services[name].volumes if "/run/billing" in v]
         assert secrets == [f"for_{name}:/run/billing:ro"]
     assert "data" not in COMPOSE.services[GATEWAY].networks
+    assert COMPOSE.services[SANDBOX].networks == ["stripe"]
     assert COMPOSE.networks["data"].internal
 
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_every_variable_is_a_setting_that_the_process_knows(name: str) -> None:
-    kind: type[Settings] = GatewaySettings if name == GATEWAY else ServiceSettings
-    known = {field.name.upper() for field in msgspec.structs.fields(kind)}
+    known = {field.name.upper() for field in msgspec.structs.fields(SETTINGS_OF[name])}
     declared = COMPOSE.services[name].environment
     assert {variable.removesuffix("_FILE") for variable in declared} <= known
 
@@ -146,7 +173,7 @@ def test_a_new_volume_gets_its_owner_from_the_image() -> None:
 @pytest.fixture(scope="module")
 def imitation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imitation]:
     """`docker compose up`, as far as the servers: keys, PostgreSQL, NATS, setup."""
-    imitation = Imitation(tmp_path_factory.mktemp("containers"))
+    imitation = Imitation(tmp_path_factory.mktemp("containers"), VARIABLES)
     keys = imitation.run("keys")
     assert keys.returncode == 0, keys.stderr
     postgres = start_postgres(imitation.folder / "postgres", durable=True)
@@ -207,11 +234,14 @@ def test_what_is_handed_out_is_private_and_complete(imitation: Imitation) -> Non
     assert set(files) == {
         "postgres/password",
         "nats/nats.conf",
-        *(f"{name}/bus.creds" for name in PROCESSES),
+        *(f"{name}/bus.creds" for name in (*OWNERS, GATEWAY)),
         *(f"{name}/database_url" for name in OWNERS),
         "gateway/auth_secret",
         "gateway/agents_signing.seed",
         "gateway/agents.account",
+        *(f"{name}/{key}" for name in (SANDBOX, "stripe_gateway") for key in PREFIXES),
+        "gateway/stripe_secret_key",
+        "gateway/stripe_publishable_key",
     }
     # PostgreSQL's container reads its file as another user; its volume is mounted nowhere else.
     readable = files.pop("postgres/password")
@@ -219,6 +249,29 @@ def test_what_is_handed_out_is_private_and_complete(imitation: Imitation) -> Non
     for path in files.values():
         if path.name != "nats.conf":  # This one was moved by us.
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_in_production_no_key_of_the_sandbox_is_handed_out(tmp_path: Path) -> None:
+    imitation = Imitation(tmp_path, {})
+    keys = imitation.run("keys")
+    assert keys.returncode == 0, keys.stderr
+    assert not list(tmp_path.rglob("stripe_*key"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (PRODUCTION, "STRIPE_SECRET_KEY"),
+        ({"ENVIRONMENT": "production"}, "STRIPE_API_BASE"),
+        (LIVE_KEYS, "STRIPE_API_BASE"),
+    ],
+)
+def test_without_keys_or_with_live_ones_in_the_sandbox_payments_do_not_start(
+    imitation: Imitation, changes: dict[str, str], named: str
+) -> None:
+    refused = imitation.run("stripe_gateway", extra=changes)
+    assert refused.returncode == 1
+    assert re.match(rf"Setting {named}: [^\n]+\.\n\Z", refused.stderr)
 
 
 def test_setup_may_be_repeated(imitation: Imitation) -> None:
@@ -230,7 +283,7 @@ def test_setup_may_be_repeated(imitation: Imitation) -> None:
     assert secret.read_text() == before
 
 
-def test_every_process_gets_healthy_works_together_and_stops(imitation: Imitation) -> None:
+async def test_every_process_gets_healthy_works_together_and_stops(imitation: Imitation) -> None:
     with ExitStack() as running:
         processes = {name: running.enter_context(imitation.started(name)) for name in PROCESSES}
         for name in PROCESSES:
@@ -239,16 +292,30 @@ def test_every_process_gets_healthy_works_together_and_stops(imitation: Imitatio
             GATEWAY, "python", "-m", "services.gateway.tokens", "--organization", "acme"
         )
         assert minted.returncode == 0, minted.stderr
-        answer = httpx.get(
-            f"http://127.0.0.1:{imitation.port(GATEWAY, 8000)}"
-            "/api/billing/account/acme/costs/summary",
-            headers={"Authorization": f"Bearer {minted.stdout.strip()}"},
-        )
-        assert answer.status_code == 200
+        await buy_credits(imitation, minted.stdout.strip())
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
         # Python says a signal's end with a minus, a container with 143: both are clean.
         assert {process.wait(30) for process in processes.values()} <= {0, -signal.SIGTERM}
+
+
+async def buy_credits(imitation: Imitation, token: str) -> None:
+    """Through the gateway, the page of the sandbox and its webhook, back to the account."""
+    base = f"http://127.0.0.1:{imitation.port(GATEWAY, 8000)}/api/billing/account/acme"
+    bearer = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(headers=bearer) as client:
+        assert (await client.get(f"{base}/costs/summary")).status_code == 200
+        # Until the account's customer is there the answer is a 409.
+        opened = await until(
+            lambda: client.post(f"{base}/credits/checkout", json={"amount_usd": 19.99}),
+            lambda answer: answer.status_code != 409,
+        )
+        page = opened.json()["checkout_url"]
+        paid = await client.post(page, data={"card": "visa", "email": "buyer@example.com"})
+        assert paid.is_redirect
+        await until(
+            lambda: client.get(base), lambda answer: answer.json()["credit_balance"] == 19.99
+        )
 
 
 def test_a_health_check_fails_while_its_process_is_not_there(imitation: Imitation) -> None:
@@ -258,11 +325,18 @@ def test_a_health_check_fails_while_its_process_is_not_there(imitation: Imitatio
 
 def test_the_doctor_finds_nothing_unsafe_in_it(imitation: Imitation) -> None:
     doctor = ("python", "-m", "deploy.doctor", "--only")
-    settings = imitation.run(GATEWAY, *doctor, "settings")
+    settings = imitation.run(GATEWAY, *doctor, "settings", extra=PRODUCTION)
+    stripe = imitation.run("stripe_gateway", *doctor, "stripe", extra=PRODUCTION | LIVE_KEYS)
     monitor = {"NATS_MONITOR_URL": f"http://127.0.0.1:{imitation.port('nats', 8222)}"}
     servers = imitation.run(
         "setup", *doctor, "postgres", "--only", "bus", "--only", "streams", extra=monitor
     )
-    for found in (settings, servers):
+    for found in (settings, stripe, servers):
         assert found.stdout == "Nothing unsafe was found.\n", found.stderr
         assert found.returncode == 0
+
+
+def test_the_doctor_finds_the_sandbox(imitation: Imitation) -> None:
+    found = imitation.run("stripe_gateway", "python", "-m", "deploy.doctor", "--only", "stripe")
+    assert found.returncode == 1
+    assert "STRIPE_API_BASE" in found.stdout
