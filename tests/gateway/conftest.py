@@ -6,7 +6,15 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from shared.health import Health
 from tests.gateway.scripted import ScriptedServices, app_of, client_of, settings
+
+
+class HealthWithoutProcess(Health):
+    """Nobody shows that the loop of a long session turns, so that is not asked."""
+
+    def live_problems(self) -> tuple[str, ...]:
+        return ()
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +33,8 @@ def services(scripted_services: ScriptedServices) -> ScriptedServices:
 @pytest.fixture(scope="session")
 def app(scripted_services: ScriptedServices, tmp_path_factory: pytest.TempPathFactory) -> Litestar:
     """The whole application."""
-    return app_of(scripted_services, settings(tmp_path_factory.mktemp("gateway")))
+    given = settings(tmp_path_factory.mktemp("gateway"))
+    return app_of(scripted_services, given, health=HealthWithoutProcess())
 
 
 @pytest.fixture
