@@ -174,8 +174,13 @@ class Database:
     async def transaction(self) -> AsyncIterator[Db]:
         """One transaction: committed on leaving, rolled back on any error."""
         async with self.read() as db:
-            async with db.driver.transaction():
-                yield db
+            transaction = db.driver.transaction()
+            await transaction.start()
+            # Nothing here on an error: its connection is closed, which rolls back. asyncpg's own
+            # `async with` would put another error in its place when that has happened already,
+            # and so turn a cancellation into what reads like a lost connection.
+            yield db
+            await transaction.commit()
             for act in db.committed:
                 act()
 

@@ -153,39 +153,16 @@ async def test_a_taken_port_is_told(stage: Stage) -> None:
     assert "address already in use" in other.stderr
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"DATABASE_URL": ""}, "Setting DATABASE_URL: is required."),
-        (
-            {"DATABASE_URL": "hunter2"},
-            "Setting DATABASE_URL: expected `str` matching regex '^postgres(ql)?://.'.",
-        ),
-        ({"HTTP_PORT": "hunter2"}, "Setting HTTP_PORT: expected `int`, got `str`."),
-        ({"HTTP_PORT": "65536"}, "Setting HTTP_PORT: expected `int` <= 65535."),
-        (
-            {"ENVIRONMENT": "hunter2"},
-            "Setting ENVIRONMENT: is one of development, production.",
-        ),
-        (
-            {"NATS_URL": "hunter2"},
-            "Setting NATS_URL: expected `str` matching regex '^(nats|tls)://.'.",
-        ),
-    ],
-)
-def test_a_wrong_setting_is_one_sentence_without_its_value(
-    changes: dict[str, str], told: str
-) -> None:
+def test_a_wrong_setting_is_one_sentence() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "services.cost_metering"],
-        env={**os.environ, "DATABASE_URL": "postgresql://x@127.0.0.1/x", **changes},
+        [sys.executable, "-m", "tests.chassis", "shop"],
+        env={**os.environ, "DATABASE_URL": "", "DATABASE_URL_FILE": ""},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=30,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (1, f"{told}\n")
-    assert "hunter2" not in ended.stdout + ended.stderr
+    assert (ended.returncode, ended.stderr) == (1, "Setting DATABASE_URL: is required.\n")
 
 
 async def test_a_trace_travels_from_a_request_through_its_fact_to_the_next_service(

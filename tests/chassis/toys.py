@@ -143,7 +143,7 @@ class Shop:
         rows = await db.execute(select(effects.c.what).where(mine).order_by(effects.c.position))
         orders = Orders(order_ids=tuple(row.what for row in rows))
         if request.note == "large":
-            return msgspec.structs.replace(orders, padding="x" * 300_000)
+            return msgspec.structs.replace(orders, padding="x" * 2_000_000)
         if request.note == "tells":
             return orders, (OrderPlaced(organization_id="acme", order_id="o"),)
         return orders
