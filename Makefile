@@ -7,6 +7,9 @@ ORG ?= acme
 AGENT ?= agent-1
 ROLE ?= owner
 AMOUNT ?= 19.99
+# The suite takes two processes, a file at a time, each with servers of its own. One process, as with
+# WORKERS=0, is for servers that are given: they are one set, which only one suite can use.
+WORKERS ?= $(if $(DATABASE_URL)$(NATS_URL),0,2)
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo buy test check fix bench chaos contracts token credentials clean local dev
@@ -24,8 +27,8 @@ buy: dev ## Buy credits as a person would, on the hosted page (ORG, AMOUNT; ARGS
 	@TOKEN="$$($(BIN)/python -m services.gateway.tokens --organization '$(ORG)' --role '$(ROLE)')" \
 		$(BIN)/python -m tests.journeys.buy_credits '$(AMOUNT)' --organization '$(ORG)' $(ARGS)
 
-test: dev ## Run the whole test suite (ARGS="tests/gateway -x")
-	@exec $(BIN)/python -m pytest $(ARGS)
+test: dev ## Run the whole test suite (WORKERS; ARGS="tests/gateway -x")
+	@exec $(BIN)/python -m pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist loadfile) $(ARGS)
 
 check: dev ## Check format, style, types, boundaries
 	$(BIN)/ruff format --check .
