@@ -13,7 +13,7 @@ from services.account.handlers.credits import Credits, list_credit_entries
 from services.account.handlers.expiry import Expiry
 from services.account.handlers.holds import Holds
 from services.account.handlers.purchases import Purchases
-from services.account.tables import metadata
+from services.account.tables.schema import metadata
 from shared.contracts import account as contracts
 from shared.contracts import stripe_gateway as stripe
 from shared.database import Database

@@ -16,7 +16,7 @@ from services.subscription.handlers.usage import Usage, split
 from services.subscription.handlers.views import Views
 from services.subscription.handlers.workflows import Workflows
 from services.subscription.settings import SubscriptionSettings
-from services.subscription.tables import metadata
+from services.subscription.tables.schema import metadata
 from shared.contracts import account, stripe_gateway
 from shared.contracts import subscription as contracts
 from shared.service import Service

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.account.tables import metadata
+from services.account.tables.schema import metadata
 from services.account.tables.schema import APPEND_ONLY
 from shared.clock import new_id
 from shared.migrations import differences

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.subscription.app import service
 from services.subscription.rules.periods import Period, calendar_month, monthly_period, tile
 from services.subscription.settings import SubscriptionSettings
-from services.subscription.tables import metadata
+from services.subscription.tables.schema import metadata
 from services.subscription.tiers import read_catalogue
 from shared.migrations import differences
 from shared.settings import SettingsError, load

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import update
 
-from services.subscription.tables import OrganizationRow, organizations
+from services.subscription.tables import OrganizationRow
+from services.subscription.tables.schema import organizations
 from shared.database import Db
 
 _FIND = "SELECT * FROM organizations WHERE organization_id = $1"

@@ -6,12 +6,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.dialects.postgresql import insert
 
-from services.subscription.tables import (
-    PurchaseRow,
-    SubscriptionRow,
-    lifetime_purchases,
-    subscriptions,
-)
+from services.subscription.tables import PurchaseRow, SubscriptionRow
+from services.subscription.tables.schema import lifetime_purchases, subscriptions
 from shared.database import Db
 
 _LIVE = "SELECT * FROM subscriptions WHERE organization_id = $1 AND live"

@@ -6,7 +6,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.dialects.postgresql import insert
 
-from services.subscription.tables import GaugeRow, gauges
+from services.subscription.tables import GaugeRow
+from services.subscription.tables.schema import gauges
 from shared.database import Db
 
 _ADD = """

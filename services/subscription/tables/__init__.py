@@ -1,4 +1,4 @@
-"""What subscription keeps: its tables, and their rows as values."""
+"""What subscription keeps: its tables (`schema`), and their rows as values."""
 
 from services.subscription.tables.rows import (
     GaugeRow,
@@ -8,16 +8,6 @@ from services.subscription.tables.rows import (
     SubscriptionRow,
     WorkflowRow,
 )
-from services.subscription.tables.schema import (
-    gauges,
-    lifetime_purchases,
-    metadata,
-    organizations,
-    quotas,
-    subscriptions,
-    usage_events,
-    workflows,
-)
 
 __all__ = [
     "GaugeRow",
@@ -26,12 +16,4 @@ __all__ = [
     "QuotaRow",
     "SubscriptionRow",
     "WorkflowRow",
-    "gauges",
-    "lifetime_purchases",
-    "metadata",
-    "organizations",
-    "quotas",
-    "subscriptions",
-    "usage_events",
-    "workflows",
 ]
