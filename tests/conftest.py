@@ -1,6 +1,6 @@
 """Fixtures of the whole suite: one set of servers, one meter, a fresh organization per test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +11,16 @@ from shared.bus import Bus
 from shared.runtime import Runtime
 from tests.servers import Servers, start_servers
 from tests.stack import Stack, build_stack
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Reports travel between processes as UTF-8, which half a character in a log is not."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
 
 
 @pytest.fixture(scope="session")
