@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.code import ROOT
+from tests.architecture.code import ROOT, owners
 
 BREAKS = {
     "services": ("services/cost_metering/handlers/costs.py", "import services.gateway.app"),
@@ -57,3 +58,29 @@ def test_a_broken_boundary_is_noticed(rule: str, copy: Path) -> None:
         path.unlink() if before is None else path.write_text(before)
     assert broken.returncode == 1, broken.stdout
     assert "BROKEN" in broken.stdout
+
+
+PURE = [f"services.{name}.rules" for name in owners()] + ["shared.contracts", "shared.money"]
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+whole = importlib.import_module(sys.argv[1])
+for module in pkgutil.walk_packages(getattr(whole, "__path__", []), f"{whole.__name__}."):
+    importlib.import_module(module.name)
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_what_decides_loads_nothing_that_reaches_out(package: str) -> None:
+    """As it runs: importing a module also runs the packages it is in, which no linter follows."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, package],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (pure,) = (each for each in contract["contracts"] if each["id"] == "pure")
+    assert set(pure["source_modules"]) == set(PURE)
+    assert set(loaded) & set(pure["forbidden_modules"]) == set()
