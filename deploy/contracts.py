@@ -19,6 +19,14 @@ import msgspec
 import shared.contracts
 from deploy.services import load_services
 from services.gateway.documents import openapi_document
+from shared.bus import (
+    IDEMPOTENCY_HEADER,
+    MESSAGE_ID_HEADER,
+    PRINCIPAL_HEADER,
+    REFUSAL_HEADER,
+    TIMEOUT_HEADER,
+    TRACE_HEADER,
+)
 from shared.contracts.base import (
     Contract,
     Event,
@@ -30,10 +38,22 @@ from shared.contracts.base import (
     reply_type_of,
     request_subject,
 )
-from shared.contracts.usage import USAGE_KINDS, LlmCall, UsageEnvelope, usage_subject
+from shared.contracts.usage import GaugeRead, LlmCall, UsageEnvelope, WorkflowEnded, usage_subject
+from shared.service import Service
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = "#/components/schemas/{name}"
+# What the events in an envelope are, by the kind in its subject.
+ENVELOPED: Mapping[str, type[Contract]] = {
+    "llm": LlmCall,
+    "workflow": WorkflowEnded,
+    "gauge": GaugeRead,
+}
+HEADERS: Mapping[type[Contract], tuple[str, ...]] = {
+    Event: (MESSAGE_ID_HEADER, TRACE_HEADER),
+    Request: (IDEMPOTENCY_HEADER, PRINCIPAL_HEADER, TIMEOUT_HEADER, TRACE_HEADER),
+    Refusal: (REFUSAL_HEADER,),
+}
 Json = dict[str, Any]
 
 
@@ -67,10 +87,10 @@ def asyncapi_document() -> Json:
     channels: dict[str, Json] = {}
     operations_: dict[str, Json] = {}
     messages: dict[str, Json] = {"Refusal": _message(Refusal)}
-    for kind in USAGE_KINDS:
-        _add_usage(kind, channels, operations_)
     messages["UsageEnvelope"] = _message(UsageEnvelope)
-    messages["LlmCall"] = _message(LlmCall)
+    for kind, event in ENVELOPED.items():
+        messages[event.__name__] = _message(event)
+        channels[f"usage_{kind}"] = _usage_channel(kind, event)
     for contract in all_contracts().values():
         if issubclass(contract, Event):
             messages[contract.__name__] = _message(contract)
@@ -80,13 +100,19 @@ def asyncapi_document() -> Json:
         messages[request.__name__] = _message(request)
         messages[reply.__name__] = _message(reply)
         _add_request(owner, request, channels, operations_)
+    for service in load_services():
+        _add_intakes(service, operations_)
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "OmoiOS Billing on the bus", "version": "1"},
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations_,
-        "components": {"messages": messages, "schemas": schemas()},
+        "components": {
+            "messages": messages,
+            "messageTraits": {kind.__name__: _trait(names) for kind, names in HEADERS.items()},
+            "schemas": schemas(),
+        },
     }
 
 
@@ -101,29 +127,50 @@ def _asked() -> Iterable[tuple[str, type[Request[Any]]]]:
 
 
 def _message(contract: type[Contract]) -> Json:
+    traits = [kind.__name__ for kind in HEADERS if issubclass(contract, kind)]
     return {
+        "traits": [{"$ref": f"#/components/messageTraits/{name}"} for name in traits],
         "name": contract.__name__,
         "summary": (inspect.getdoc(contract) or "").partition("\n")[0],
         "payload": {"$ref": SCHEMAS.format(name=contract.__name__)},
     }
 
 
+def _trait(headers: Iterable[str]) -> Json:
+    return {"headers": {"type": "object", "properties": {h: {"type": "string"} for h in headers}}}
+
+
 def _ref(message: type) -> Json:
     return {"$ref": f"#/components/messages/{message.__name__}"}
 
 
-def _add_usage(kind: str, channels: dict[str, Json], found: dict[str, Json]) -> None:
-    channel = f"usage_{kind}"
-    channels[channel] = {
+def _usage_channel(kind: str, event: type[Contract]) -> Json:
+    return {
         "address": usage_subject(kind, "{organization_id}", "{agent_id}"),
-        "description": "An agent's own; JetStream work queue USAGE.",
+        "description": "An agent's own subject, kept by the work queue USAGE. "
+        f"The envelope's events are each a {event.__name__}.",
         "parameters": {"organization_id": {}, "agent_id": {}},
         "messages": {"UsageEnvelope": _ref(UsageEnvelope)},
     }
-    found[f"publish_{channel}"] = {
-        "action": "receive",
+
+
+def _operation(service: str, action: str, channel: str) -> Json:
+    return {
+        "action": action,
         "channel": {"$ref": f"#/channels/{channel}"},
+        "tags": [{"name": service}],
     }
+
+
+def _add_intakes(service: Service, found: dict[str, Json]) -> None:
+    """What a service hears and takes, each from a durable consumer of its own."""
+    for intake in service.intakes:
+        words = [word for word in intake.durable.subject.split(".") if word != "*"]
+        verb = "hears" if intake.kind is not None else "takes"
+        found[f"{service.name}_{verb}_{'_'.join(words[1:])}"] = {
+            **_operation(service.name, "receive", "_".join(words)),
+            "description": f"Durable consumer {intake.durable.name}; replicas share it.",
+        }
 
 
 def _add_event(event: type[Event], channels: dict[str, Json], found: dict[str, Json]) -> None:
@@ -134,7 +181,8 @@ def _add_event(event: type[Event], channels: dict[str, Json], found: dict[str, J
         "parameters": {"organization_id": {}},
         "messages": {event.__name__: _ref(event)},
     }
-    found[f"say_{channel}"] = {"action": "send", "channel": {"$ref": f"#/channels/{channel}"}}
+    owner = owner_of(event)
+    found[f"{owner}_says_{name_of(event)}"] = _operation(owner, "send", channel)
 
 
 def _add_request(
@@ -151,9 +199,8 @@ def _add_request(
         "address": None,
         "messages": {reply.__name__: _ref(reply), "Refusal": _ref(Refusal)},
     }
-    found[channel] = {
-        "action": "receive",
-        "channel": {"$ref": f"#/channels/{channel}"},
+    found[f"{owner}_answers_{name_of(request)}"] = {
+        **_operation(owner, "receive", channel),
         "reply": {"channel": {"$ref": f"#/channels/{channel}_reply"}},
     }
 
@@ -174,6 +221,8 @@ def broken_promises(before: Mapping[str, Json], now: Mapping[str, Json]) -> list
         if new is None:
             broken.append(f"{name} is gone")
             continue
+        if "properties" not in old and old != new:
+            broken.append(f"{name} is another")
         for field, schema in old.get("properties", {}).items():
             if field not in new.get("properties", {}):
                 broken.append(f"{name}.{field} is gone")

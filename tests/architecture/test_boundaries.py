@@ -66,21 +66,32 @@ import importlib, pkgutil, sys
 whole = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(getattr(whole, "__path__", []), f"{whole.__name__}."):
     importlib.import_module(module.name)
-print(*sorted({name.partition(".")[0] for name in sys.modules}))
+print(*sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names))
 """
 
 
 @pytest.mark.parametrize("package", PURE)
 def test_what_decides_loads_nothing_that_reaches_out(package: str) -> None:
     """As it runs: importing a module also runs the packages it is in, which no linter follows."""
-    loaded = subprocess.run(
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (pure,) = (each for each in contract["contracts"] if each["id"] == "pure")
+    assert set(pure["source_modules"]) == set(PURE)
+    assert loaded_by(package) & set(pure["forbidden_modules"]) == set()
+
+
+def test_an_agent_loads_the_bus_the_contracts_and_nothing_more() -> None:
+    installed = {"msgspec", "nats", "typing_extensions"}
+    ambient = loaded_by("string")  # what the virtual environment loads by itself
+    assert loaded_by("shared.agent_client") - ambient - installed == {"shared"}
+
+
+def loaded_by(package: str) -> set[str]:
+    """The top-level packages that come with a package and all that is in it."""
+    done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, package],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.split()
-    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (pure,) = (each for each in contract["contracts"] if each["id"] == "pure")
-    assert set(pure["source_modules"]) == set(PURE)
-    assert set(loaded) & set(pure["forbidden_modules"]) == set()
+    )
+    return set(done.stdout.split())
