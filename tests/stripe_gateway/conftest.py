@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from services.stripe_gateway.app import service
 from shared.bus import Bus
 from tests.stack import Stack
 from tests.stripe_gateway.processes import Edge, Gateway
@@ -68,3 +69,17 @@ def shop(whole_shop: Shop, sandbox: Running) -> Iterator[Shop]:
     sandbox.control("faults/clear")
     if not whole_shop.gateway.alive:
         whole_shop.gateway.start()
+
+
+@pytest.fixture
+async def impatient(stack: Stack) -> AsyncIterator[None]:
+    """Deliver again after a second what a dead process has not acknowledged."""
+    bus = await stack.bus("topology")
+    for seconds in (1.0, None):
+        for durable in service.durables:
+            config = durable.config()
+            config.ack_wait = seconds or config.ack_wait
+            await bus.connection.jetstream().add_consumer(durable.stream, config)
+        if seconds:
+            yield
+    await bus.close()

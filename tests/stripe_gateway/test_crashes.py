@@ -1,8 +1,7 @@
 """`kill -9` at every point of every operation: once at Stripe, and we know it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -18,11 +17,16 @@ from shared.contracts.stripe_gateway import (
     RefundPayment,
 )
 from tests.stack import until
+from tests.stripe_gateway.crashes import (
+    STEP,
+    Operation,
+    Prepared,
+    cases,
+    customer_only,
+    killed_at,
+    nothing,
+)
 from tests.stripe_gateway.shop import Shop
-
-STEP = ("step.prepared", "step.called", "step.uncommitted", "step.concluded")
-
-Prepared = Any
 
 
 async def with_card(shop: Shop, organization: str) -> str:
@@ -159,21 +163,6 @@ async def paid_once(shop: Shop, organization: str, paid: Any, page: Prepared) ->
     assert shop.charged(organization_id=organization) == [1999]
 
 
-class Operation(NamedTuple):
-    prepare: Callable[[Shop, str], Awaitable[Prepared]]
-    act: Callable[[Shop, str, Prepared], Coroutine[Any, Any, Any]]
-    check: Callable[[Shop, str, Any, Prepared], Awaitable[None]]
-    points: tuple[str, ...]
-
-
-async def nothing(_shop: Shop, _organization: str) -> None:
-    """Nothing is needed before."""
-
-
-async def customer_only(shop: Shop, organization: str) -> str:
-    return await shop.open_account(organization)
-
-
 OPERATIONS = {
     "customer": Operation(
         nothing, make_customer, one_customer, (*STEP, "stripe.customer", "outbox.published")
@@ -197,26 +186,21 @@ OPERATIONS = {
     "refund": Operation(charged, give_back, given_back_once, (*STEP, "stripe.refund")),
     "paid": Operation(with_page, pay_page, paid_once, (*STEP, "outbox.published")),
 }
-CASES = [(name, point) for name, each in OPERATIONS.items() for point in each.points]
 
 
-@pytest.mark.parametrize(("name", "point"), CASES)
+@pytest.mark.parametrize(("name", "point"), cases(OPERATIONS))
 async def test_killed_at_any_point_it_is_done_once(
     shop: Shop, organization: str, name: str, point: str
 ) -> None:
-    operation = OPERATIONS[name]
-    before = await operation.prepare(shop, organization)
-    await shop.delivered()
-    await shop.idle()
-    shop.patience_seconds = 0.8
-    shop.gateway.kill()
-    shop.gateway.start(point)
-    acting = asyncio.create_task(operation.act(shop, organization, before))
-    await shop.gateway.died()
-    await shop.pass_time()
-    shop.gateway.start()
-    result = await acting
-    await operation.check(shop, organization, result, before)
+    await killed_at(point, OPERATIONS[name], shop, organization)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("point", ["consumer.uncommitted", "consumer.committed"])
+async def test_an_account_heard_again_by_the_next_process_has_one_customer(
+    shop: Shop, organization: str, point: str
+) -> None:
+    await killed_at(point, OPERATIONS["customer"], shop, organization)
 
 
 FAULTS = (

@@ -3,14 +3,18 @@
 import asyncio
 from uuid import uuid4
 
+import httpx
+
 from shared.contracts.stripe_gateway import (
     AttachPaymentMethod,
+    CreatePortal,
     DetachPaymentMethod,
     ListPaymentMethods,
     PaymentMethod,
     PaymentMethodsChanged,
 )
 from tests.stack import until
+from tests.stripe_gateway.processes import FRONTEND
 from tests.stripe_gateway.shop import Shop
 
 
@@ -139,3 +143,36 @@ async def test_the_same_card_attached_at_once_by_ten_is_attached_once(
     )
     await asyncio.gather(*(shop.settled(attach(organization, made.id)) for _ in range(10)))
     assert [m.payment_method_id for m in await methods(shop, organization)] == [made.id]
+
+
+async def test_a_card_saved_in_the_portal_is_ours_and_one_key_opens_one_portal(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    request = CreatePortal(
+        organization_id=organization, return_url=f"{FRONTEND}/billing", requested_by="user-1"
+    )
+    key = uuid4().hex
+    portal = await shop.ask(request, idempotency_key=key)
+    assert await shop.ask(request, idempotency_key=key) == portal
+    entries = shop.sandbox.ledger(kind="portal_session", customer=customer)["entries"]
+    assert [each["object"] for each in entries] == [portal.portal_url.rpartition("/")[2]]
+    async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
+        page = await browser.get(portal.portal_url)
+        assert f"{FRONTEND}/billing" in page.text
+        saved = await browser.post(f"{portal.portal_url}/cards", data={"card": "mastercard"})
+        assert saved.status_code == 303
+
+    async def brands() -> list[tuple[str | None, bool]]:
+        return [(each.card_brand, each.is_default) for each in await methods(shop, organization)]
+
+    await until(brands, lambda found: found == [("mastercard", True)])
+
+
+async def test_the_portal_leads_back_to_our_pages_only(shop: Shop, organization: str) -> None:
+    await shop.open_account(organization)
+    request = CreatePortal(
+        organization_id=organization, return_url="https://evil.example/", requested_by="user-1"
+    )
+    refusal = await shop.refusal(request)
+    assert (refusal.status, refusal.code) == (422, "redirect_not_allowed")

@@ -1,0 +1,211 @@
+"""`kill -9` at every point of a change of plan, a setup intent and a portal session."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+
+from shared.contracts.stripe_gateway import (
+    CreatePortal,
+    CreateSetupIntent,
+    ListPaymentMethods,
+    MoneyMoved,
+    Portal,
+    SetupIntent,
+    StripeSubscription,
+)
+from tests.stripe_gateway.crashes import (
+    STEP,
+    Operation,
+    Prepared,
+    cases,
+    customer_only,
+    killed_at,
+)
+from tests.stripe_gateway.processes import FRONTEND
+from tests.stripe_gateway.shop import Shop
+from tests.stripe_gateway.test_subscriptions import (
+    STARTER,
+    TEAM,
+    change,
+    mirrored,
+    subscribe,
+)
+
+# All that a change does at Stripe is told by one of these.
+TOLD = ("customer.subscription.updated", "customer.subscription.deleted", "invoice.paid")
+
+
+class Before(NamedTuple):
+    """A subscription, and what Stripe had told of it."""
+
+    name: str
+    told: dict[str, int]
+
+
+async def told_of(shop: Shop, name: str) -> dict[str, int]:
+    """How often Stripe has told of a subscription, by type."""
+    return {kind: len(await shop.events(kind, name)) for kind in TOLD}
+
+
+async def subscribed(shop: Shop, organization: str) -> Before:
+    name = (await subscribe(shop, organization)).stripe_subscription_id
+    return Before(name, await told_of(shop, name))
+
+
+async def ending(shop: Shop, organization: str) -> Before:
+    before = await subscribed(shop, organization)
+    await shop.ask(change(organization, "cancel"))
+    return Before(before.name, await told_of(shop, before.name))
+
+
+async def lowered(shop: Shop, organization: str) -> Before:
+    before = await subscribed(shop, organization)
+    await shop.ask(change(organization, "downgrade", STARTER))
+    return Before(before.name, await told_of(shop, before.name))
+
+
+async def upgrade(shop: Shop, organization: str, _: Prepared) -> Any:
+    return await shop.settled(change(organization, "upgrade", TEAM))
+
+
+async def downgrade(shop: Shop, organization: str, _: Prepared) -> Any:
+    return await shop.settled(change(organization, "downgrade", STARTER))
+
+
+async def cancel(shop: Shop, organization: str, _: Prepared) -> Any:
+    return await shop.settled(change(organization, "cancel"))
+
+
+async def cancel_now(shop: Shop, organization: str, _: Prepared) -> Any:
+    return await shop.settled(change(organization, "cancel_now"))
+
+
+async def resume(shop: Shop, organization: str, _: Prepared) -> Any:
+    return await shop.settled(change(organization, "resume"))
+
+
+async def as_at_stripe(shop: Shop, organization: str, changed: StripeSubscription) -> None:
+    """What we answered, keep and tell is what Stripe has."""
+    await shop.delivered()
+    await shop.idle()
+    there = await shop.stripe.subscriptions.retrieve_async(changed.stripe_subscription_id)
+    item = there.items.data[0]
+    ends, canceled = item.current_period_end, there.canceled_at
+    (row,) = await shop.rows(
+        "SELECT status_at_stripe, price_cents, cancel_at_period_end, current_period_end,"
+        " canceled_at FROM subscriptions WHERE organization_id = :id",
+        id=organization,
+    )
+    assert tuple(row) == (
+        there.status,
+        item.price.unit_amount,
+        there.cancel_at_period_end,
+        datetime.fromtimestamp(ends, UTC),
+        None if canceled is None else datetime.fromtimestamp(canceled, UTC),
+    )
+    assert tuple(row) == tuple(getattr(changed, name) for name in row._fields)
+    assert await mirrored(shop, organization, lambda newest: newest == changed)
+
+
+async def changed_once(
+    shop: Shop, organization: str, changed: StripeSubscription, before: Before, *told: str
+) -> None:
+    """Stripe told of it once, charged for it at most once, and we know both."""
+    await as_at_stripe(shop, organization, changed)
+    now = await told_of(shop, before.name)
+    assert {kind: now[kind] - before.told[kind] for kind in TOLD} == {
+        kind: told.count(kind) for kind in TOLD
+    }
+    there = await shop.stripe.subscriptions.retrieve_async(before.name)
+    paid = await shop.stripe.invoices.list_async({"subscription": before.name, "status": "paid"})
+    charged = shop.charged(customer=str(there.customer))
+    assert len(charged) == len(paid.data) == 1 + told.count("invoice.paid")
+    moved = await shop.facts.wait(MoneyMoved, organization, len(charged))
+    assert sorted(each.amount_cents for each in moved) == sorted(charged)
+
+
+async def updated_once(shop: Shop, organization: str, changed: Any, before: Prepared) -> None:
+    await changed_once(shop, organization, changed, before, "customer.subscription.updated")
+
+
+async def upgraded_once(shop: Shop, organization: str, changed: Any, before: Prepared) -> None:
+    assert (changed.tier, changed.price_cents, changed.pending_tier) == (*TEAM, None)
+    told = ("customer.subscription.updated", "invoice.paid")
+    await changed_once(shop, organization, changed, before, *told)
+
+
+async def taken_back_and_upgraded_once(
+    shop: Shop, organization: str, changed: Any, before: Prepared
+) -> None:
+    assert (changed.tier, changed.price_cents, changed.pending_tier) == (*TEAM, None)
+    updated = "customer.subscription.updated"
+    await changed_once(shop, organization, changed, before, updated, updated, "invoice.paid")
+    assert sum(shop.charged(customer=await customer_of(shop, before))) in range(19_890, 19_911)
+
+
+async def customer_of(shop: Shop, before: Before) -> str:
+    return str((await shop.stripe.subscriptions.retrieve_async(before.name)).customer)
+
+
+async def ended_once(shop: Shop, organization: str, changed: Any, before: Prepared) -> None:
+    assert changed.status == "canceled"
+    await changed_once(shop, organization, changed, before, "customer.subscription.deleted")
+
+
+async def begin_to_save(shop: Shop, organization: str, _: Prepared) -> SetupIntent:
+    return await shop.settled(
+        CreateSetupIntent(organization_id=organization, requested_by="user-1")
+    )
+
+
+async def one_setup_intent(shop: Shop, organization: str, made: Any, customer: Prepared) -> None:
+    entries = shop.sandbox.ledger(kind="setup_intent", customer=customer)["entries"]
+    assert [each["object"] for each in entries] == [made.setup_intent_id]
+    there = await shop.stripe.setup_intents.confirm_async(
+        made.setup_intent_id, {"payment_method": "pm_card_visa"}
+    )
+    assert (there.status, there.client_secret) == ("succeeded", made.client_secret)
+    await shop.delivered()
+    await shop.idle()
+    ours = await shop.ask(ListPaymentMethods(organization_id=organization))
+    assert [each.payment_method_id for each in ours.payment_methods] == [there.payment_method]
+
+
+async def open_portal(shop: Shop, organization: str, _: Prepared) -> Portal:
+    return await shop.settled(
+        CreatePortal(
+            organization_id=organization,
+            return_url=f"{FRONTEND}/billing",
+            requested_by="user-1",
+        )
+    )
+
+
+async def one_portal(shop: Shop, _organization: str, portal: Any, customer: Prepared) -> None:
+    entries = shop.sandbox.ledger(kind="portal_session", customer=customer)["entries"]
+    assert [portal.portal_url.rpartition("/")[2]] == [each["object"] for each in entries]
+
+
+# With a single call, to die right after it is to die at `step.called`.
+CHANGE = (*STEP, "outbox.published")
+OPERATIONS = {
+    "upgrade": Operation(subscribed, upgrade, upgraded_once, CHANGE),
+    "upgrade of a lowered plan": Operation(
+        lowered, upgrade, taken_back_and_upgraded_once, ("stripe.change_price", "stripe.upgrade")
+    ),
+    "downgrade": Operation(subscribed, downgrade, updated_once, CHANGE),
+    "downgrade taken back": Operation(lowered, resume, updated_once, ("step.called",)),
+    "cancel": Operation(subscribed, cancel, updated_once, CHANGE),
+    "cancel_now": Operation(subscribed, cancel_now, ended_once, CHANGE),
+    "resume": Operation(ending, resume, updated_once, CHANGE),
+    "setup intent": Operation(customer_only, begin_to_save, one_setup_intent, STEP),
+    "portal": Operation(customer_only, open_portal, one_portal, STEP),
+}
+
+
+@pytest.mark.parametrize(("name", "point"), cases(OPERATIONS))
+async def test_a_change_that_is_killed_at_any_point_is_made_once(
+    shop: Shop, organization: str, name: str, point: str
+) -> None:
+    await killed_at(point, OPERATIONS[name], shop, organization)
