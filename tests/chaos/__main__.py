@@ -1,0 +1,61 @@
+"""`python -m tests.chaos`: kill everything again and again, and count every pico-dollar."""
+
+import argparse
+import asyncio
+import secrets
+import sys
+
+from tests.chaos.arena import arena
+from tests.chaos.bugs import BUGS
+from tests.chaos.campaign import campaign, control
+from tests.chaos.meters import DeployedMeter, HatchedMeter, Meter
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, help="repeat a run's choices (default: random)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to kill")
+    parser.add_argument("--replicas", type=int, default=2, help="meters at work")
+    parser.add_argument(
+        "--as-deployed",
+        action="store_true",
+        help="run the meters as production does; what a dead one leased is then free after 30 s",
+    )
+    parser.add_argument(
+        "--controls", action="store_true", help="seed one bug after the other; each must be noticed"
+    )
+    options = parser.parse_args()
+    seed = secrets.randbelow(10**6) if options.seed is None else options.seed
+    if options.controls:
+        return asyncio.run(run_controls(seed))
+    kind = DeployedMeter if options.as_deployed else HatchedMeter
+    return asyncio.run(run(seed, options.seconds, options.replicas, kind))
+
+
+async def run(seed: int, seconds: float, replicas: int, kind: type[Meter]) -> int:
+    print(f"seed {seed}: {replicas} meters, {seconds:g} s of kills", flush=True)
+    async with arena() as found:
+        await found.start_meters(replicas, kind)
+        report = await campaign(found, seed, seconds)
+        print("\n".join(report.lines()), flush=True)
+        if report.problems:
+            for log in sorted(found.folder.glob("meter-*.log")):
+                print(f"--- {log.name}\n{log.read_text()[-4000:]}")
+    return int(bool(report.problems))
+
+
+async def run_controls(seed: int) -> int:
+    print(f"seed {seed}: {len(BUGS)} bugs", flush=True)
+    unnoticed = []
+    async with arena() as found:
+        for bug in BUGS:
+            report = await control(found, bug, seed)
+            findings = report.verdict.findings
+            first = findings[0] if findings else "NOT NOTICED"
+            print(f"{bug} ({report.took_seconds:.0f} s): {first}", flush=True)
+            unnoticed += [] if findings else [bug]
+    return int(bool(unnoticed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
