@@ -100,6 +100,8 @@ class Health:
         self._done = threading.Event()
         self.starting = False
         self.draining = False
+        # A loop that should never end has ended.
+        self.ended: list[str] = []
 
     def follow(self, name: str) -> Progress:
         """Watch the progress of a consumer or job."""
@@ -138,6 +140,7 @@ class Health:
     def live_problems(self) -> Sequence[str]:
         """Why this process should be restarted; empty when it should not."""
         problems = [problem for each in self._progress if (problem := each.problem())]
+        problems += [f"{name} has ended" for name in self.ended]
         if time.monotonic() - self._beat_at > STALE_BEAT_SECONDS:
             problems.append("event loop does not turn")
         return problems

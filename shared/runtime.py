@@ -163,9 +163,9 @@ class Runtime:
         for intake in self.service.intakes:
             await self._take(intake)
         if self._relay is not None:
-            self._workers.append(asyncio.create_task(self._relay.run()))
+            self._work_until_stopped(self._relay.run())
         if self.service.steps:
-            self._workers.append(asyncio.create_task(self._steps.run()))
+            self._work_until_stopped(self._steps.run())
         forget = Periodic("forget_old_rows", FORGET_SECONDS, forget_old_rows)
         for periodic in (*self.service.periodic, forget):
             self._spawn(repeat(periodic, self.service.name, self.database, self.health))
@@ -191,7 +191,7 @@ class Runtime:
         await puller.start()
         self._pullers.append(puller)
         for _ in range(intake.at_once):
-            self._workers.append(asyncio.create_task(self._work(puller, intake)))
+            self._work_until_stopped(self._work(puller, intake))
 
     async def _work(self, puller: Puller, intake: Intake) -> None:
         consumer = self._consumers[intake.durable.name]
@@ -207,7 +207,19 @@ class Runtime:
                 await asyncio.sleep(1.0)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+        task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
+        task.add_done_callback(self._watch)
+        self._tasks.append(task)
+
+    def _work_until_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        self._spawn(work)
+        self._workers.append(self._tasks.pop())
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        """None of these ends by itself; one that does takes the process with it."""
+        if not task.cancelled() and not self._stopping:
+            logger.critical("loop has ended", exc_info=task.exception())
+            self.health.ended.append(task.get_name())
 
     async def drain(self) -> None:
         """Take nothing new, finish what was begun, and hand the rest to other replicas."""

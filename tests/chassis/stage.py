@@ -263,7 +263,7 @@ class Process:
         with log.open("wb") as output:
             popen = subprocess.Popen(
                 [sys.executable, "-m", "tests.chassis", service],
-                env={**environment, "HTTP_PORT": str(port)},
+                env={"HTTP_PORT": str(port), **environment},
                 stdout=output,
                 stderr=output,
             )

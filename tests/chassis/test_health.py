@@ -226,3 +226,13 @@ async def test_a_process_that_begins_or_ends_is_not_ready(draining: bool) -> Non
     health = Health()
     health.draining, health.starting = draining, not draining
     assert await health.ready_problems() == ["draining" if draining else "starting"]
+
+
+async def test_a_loop_that_has_ended_is_not_alive(stage: Stage) -> None:
+    async def end() -> None:
+        raise RuntimeError("unforeseen")
+
+    async with stage.running(Ledger().service) as ledger:
+        ledger._spawn(end())
+        (problem,) = await until(lambda: live(ledger), bool)
+    assert problem.endswith("end has ended")

@@ -153,8 +153,8 @@ Behaviour = Callable[[OrderPlaced, Db], Awaitable[None]]
 
 
 async def as_noted(event: OrderPlaced, _db: Db) -> None:
-    """Behave as the event's note says."""
-    await behave(event.note)
+    """Behave as the event's note says; the shop does not heed what begins with `ledger`."""
+    await behave(event.note.removeprefix("ledger "))
 
 
 class Ledger:
