@@ -63,7 +63,10 @@ class Customer:
         return [body for fact, body in self.told if fact == name_of(kind)]
 
     async def tell(self, *events: Event, times: int = 1) -> None:
-        """Publish facts of Stripe's gateway, and wait until account has heard them."""
+        """Publish facts of Stripe's gateway, and wait until account has heard them.
+
+        Two replicas hear them at once: what must be heard in order is told one by one.
+        """
         for _ in range(times):
             await self.publish(*events)
         await self.idle()

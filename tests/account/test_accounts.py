@@ -4,9 +4,11 @@ import asyncio
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.bus import Bus
+from shared.contracts import Refusal
 from shared.contracts.account import (
     AccountChanged,
     AccountOpened,
@@ -103,8 +105,10 @@ async def test_settings_change_one_by_one_and_are_told_with_their_version(
     assert (account.auto_billing_monthly_limit_cents, account.version) == (5000, 4)
     assert account == await customer.account()
     told = await until(_told(customer, AccountChanged), lambda facts: len(facts) == 3)
-    assert [each["version"] for each in told] == [2, 3, 4]
-    assert told[-1]["buyer"]["address"]["line1"] == "1 Way"
+    # Facts may overtake each other on the bus: the highest version is how it stands.
+    versions = {each["version"]: each for each in told}
+    assert versions.keys() == {2, 3, 4}
+    assert versions[4]["buyer"]["address"]["line1"] == "1 Way"
 
 
 async def test_null_clears_a_setting_and_what_is_left_out_stays(customer: Customer) -> None:
@@ -200,4 +204,13 @@ async def test_another_organization_is_untouched(customer: Customer, bus: Bus) -
     before = await bus.ask(other)
     await customer.ask(update(customer, tax_exempt=True))
     await customer.granted(700)
-    assert await bus.ask(other) == before
+    after = await bus.ask(other)
+    assert not isinstance(before, Refusal)
+    assert not isinstance(after, Refusal)
+    # Meanwhile it may have got a customer of its own at Stripe.
+    own = {
+        "stripe_customer_id": before.stripe_customer_id,
+        "version": before.version,
+        "updated_at": before.updated_at,
+    }
+    assert msgspec.structs.replace(after, **own) == before

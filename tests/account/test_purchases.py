@@ -55,7 +55,8 @@ async def test_only_purchases_of_credits_are_credits(customer: Customer) -> None
 
 async def test_a_refund_takes_back_what_is_left_of_its_purchase_first(customer: Customer) -> None:
     await customer.granted(500)
-    await customer.tell(customer.paid(1000, "cs_1"), customer.paid(2000, "cs_2"))
+    await customer.tell(customer.paid(1000, "cs_1"))
+    await customer.tell(customer.paid(2000, "cs_2"))
     await customer.tell(customer.reversed_to(600, 1, "cs_2"))
     assert await customer.lots() == [(500, 0), (1000, 0), (1400, 0)]
     assert await customer.credits() == (2900, 0, 0)
@@ -67,7 +68,8 @@ async def test_beyond_its_own_lot_a_refund_takes_what_was_bought_before_what_was
     await customer.tell(customer.paid(1000, "cs_1"))
     await customer.ask(customer.apply(800, "inv-1"))
     await customer.granted(700)
-    await customer.tell(customer.paid(300, "cs_2"), customer.reversed_to(1000, 1, "cs_1"))
+    await customer.tell(customer.paid(300, "cs_2"))
+    await customer.tell(customer.reversed_to(1000, 1, "cs_1"))
     assert await customer.lots() == [(0, 0), (200, 0), (0, 0)]
     assert await customer.credits() == (200, 0, 0)
 
@@ -121,7 +123,8 @@ async def test_a_dispute_that_is_won_gives_back_exactly_what_it_took(customer: C
 async def test_a_reversal_that_falls_in_part_undoes_its_last_part_first(
     customer: Customer,
 ) -> None:
-    await customer.tell(customer.paid(1000, "cs_1"), customer.paid(500, "cs_2"))
+    await customer.tell(customer.paid(1000, "cs_1"))
+    await customer.tell(customer.paid(500, "cs_2"))
     await customer.ask(customer.apply(700))
     assert await customer.lots() == [(300, 0), (500, 0)]
     await customer.tell(customer.reversed_to(1000, 1, "cs_1", reason="dispute"))
@@ -141,6 +144,18 @@ async def test_a_debt_that_was_paid_meanwhile_comes_back_as_credits(customer: Cu
     await customer.tell(customer.reversed_to(0, 2, reason="reinstated"))
     assert await customer.credits() == (600, 0, 0)
     assert (await customer.statement())[-1].lot_kind == "purchased"
+
+
+async def test_what_comes_back_of_one_purchase_pays_the_debt_of_another(
+    customer: Customer,
+) -> None:
+    await customer.tell(customer.paid(1000, "cs_1"), customer.paid(500, "cs_2"))
+    await customer.tell(customer.reversed_to(300, 1, "cs_1", reason="dispute"))
+    await customer.ask(customer.apply(1200))
+    await customer.tell(customer.reversed_to(500, 1, "cs_2"))
+    assert await customer.credits() == (0, 0, 500)
+    await customer.tell(customer.reversed_to(0, 2, "cs_1", reason="reinstated"))
+    assert await customer.credits() == (0, 0, 200)
 
 
 async def test_what_reservations_hold_is_not_taken_back_but_pays_once_it_is_free(

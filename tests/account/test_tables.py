@@ -5,8 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.account.tables.schema import metadata
-from services.account.tables.schema import APPEND_ONLY
+from services.account.tables.schema import APPEND_ONLY, metadata
 from shared.clock import new_id
 from shared.migrations import differences
 from tests.account.customer import Customer
