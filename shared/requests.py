@@ -82,7 +82,7 @@ class Answerer:
         self._writes = writes
         self._free = free
         self._waiting = waiting
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.under_way: set[asyncio.Task[None]] = set()
         self._connection: Client | None = None
         self._subscription: Subscription | None = None
 
@@ -101,17 +101,17 @@ class Answerer:
                 await self._subscription.drain()  # type: ignore[no-untyped-call]
             except (nats.errors.Error, TimeoutError) as error:
                 logger.warning("bus away", extra={"fields": {"error": repr(error)[:200]}})
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self.under_way:
+            await asyncio.wait(self.under_way)
 
     async def _receive(self, message: Msg) -> None:
-        if len(self._tasks) >= self._waiting:
+        if len(self.under_way) >= self._waiting:
             requests_total.labels(self._operation, "turned_away").inc()
             await self._send(message, "unavailable", b"{}")
             return
         task = asyncio.create_task(self._reply_to(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
 
     async def _reply_to(self, message: Msg) -> None:
         began = time.monotonic()

@@ -30,7 +30,6 @@ from shared.steps import StepRunner, StepTimes
 
 logger = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 20.0
 CANCEL_AGAIN_SECONDS = 0.5
 
 
@@ -43,6 +42,8 @@ class Times(msgspec.Struct, frozen=True):
     stuck_seconds: float = STUCK_SECONDS
     no_progress_seconds: float = NO_PROGRESS_SECONDS
     monitor_seconds: float = 5.0
+    # What takes longer to finish is left to another replica; containers are given more than this.
+    drain_seconds: float = 20.0
 
 
 class Broker(NatsBroker):
@@ -217,8 +218,9 @@ class Runtime:
 
     def _watch(self, task: asyncio.Task[None]) -> None:
         """None of these ends by itself; one that does takes the process with it."""
+        error = None if task.cancelled() else task.exception()
         if not task.cancelled() and not self._stopping:
-            logger.critical("loop has ended", exc_info=task.exception())
+            logger.critical("loop has ended", exc_info=error)
             self.health.ended.append(task.get_name())
 
     async def drain(self) -> None:
@@ -226,7 +228,7 @@ class Runtime:
         self.health.draining = True
         self._stopping = True
         try:
-            async with asyncio.timeout(DRAIN_SECONDS):
+            async with asyncio.timeout(self.times.drain_seconds):
                 await self._finish()
         except TimeoutError:
             logger.warning("stopping in the middle of work: it will be done again elsewhere")
@@ -249,14 +251,14 @@ class Runtime:
 
     async def close(self) -> None:
         """Let go of the bus and the database."""
-        left = {*self._workers, *self._tasks}
+        left = {*self._workers, *self._tasks, *self._steps.under_way}
+        left.update(*(answerer.under_way for answerer in self._answerers))
         # Again and again: asyncpg may answer a cancellation with an error that reads like a lost
         # connection, and then the work goes on (measured: one drain in ten).
         while left:
             for task in left:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
-        await asyncio.gather(*self._workers, *self._tasks, return_exceptions=True)
         await self._held.aclose()
         await self.database.close()
         logger.info("service has stopped")

@@ -138,22 +138,22 @@ class StepRunner:
         self._database = database
         self._kinds = {step.kind: step for step in kinds}
         self._bell = database.bell(BELL)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self.under_way: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     async def stop(self) -> None:
         """Begin no more steps, and finish those that are under way."""
         self._stopping = True
         self._bell.set()
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        if self.under_way:
+            await asyncio.wait(self.under_way)
 
     async def run(self) -> None:
         """Carry out what is due, until stopped."""
         while not self._stopping:
             try:
                 # By half, so that one statement takes several when there are many.
-                while (room := AT_ONCE - len(self._under_way)) >= AT_ONCE // 2:
+                while (room := AT_ONCE - len(self.under_way)) >= AT_ONCE // 2:
                     leased = await self._lease(room)
                     for row in leased:
                         self.begin(row)
@@ -168,12 +168,12 @@ class StepRunner:
     def begin(self, leased: Row[Any]) -> asyncio.Task[None]:
         """Carry out a step that is leased to us; it goes on when nobody waits for the task."""
         task = asyncio.create_task(self._carry_out(leased))
-        self._under_way.add(task)
+        self.under_way.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        self.under_way.discard(task)
         self._bell.set()
 
     async def _carry_out(self, leased: Row[Any]) -> None:

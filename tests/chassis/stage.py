@@ -202,15 +202,16 @@ class Stage:
 
     async def publish(
         self, event: Event, message_id: str | None = None, *, bus: Bus | None = None
-    ) -> None:
-        """Publish a fact of the shop's past its outbox."""
+    ) -> bool:
+        """Publish a fact of the shop's past its outbox; False if the stream knew its id still."""
         headers = {"Nats-Msg-Id": message_id} if message_id else None
         async with nullcontext(bus) if bus else self.bus("shop") as connected:
-            await connected.connection.jetstream().publish(
+            ack = await connected.connection.jetstream().publish(
                 event_subject(type(event), event.organization_id),
                 msgspec.json.encode(event),
                 headers=headers,
             )
+            return not ack.duplicate
 
     async def gauge(self, *orders: OrderPlaced) -> None:
         """Publish a message with parts that can stand alone, as an agent does."""

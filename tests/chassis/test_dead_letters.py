@@ -85,7 +85,7 @@ async def test_a_letter_is_replayed_once_its_cause_is_gone(
         await stage.has_effects("ledger", "one")
         assert await state(stage) == "replayed"
         # And the fact itself, should it be delivered once more, has been heard.
-        await stage.publish(order("one"), "id-one")
+        await until(lambda: stage.publish(order("one"), "id-one"), bool)
         await stage.publish(order("two"), "id-two")
         await stage.has_effects("ledger", "one", "two")
     assert await stage.effects("ledger") == ["one", "two"]
@@ -98,7 +98,7 @@ async def test_a_fact_that_was_heard_meanwhile_is_not_heard_again_by_replaying(
     async with stage.running(Ledger(mood).service):
         await park_one(stage)
         mood.is_good = True
-        await stage.publish(order("one"), "id-one")
+        await until(lambda: stage.publish(order("one"), "id-one"), bool)
         await stage.has_effects("ledger", "one")
         await operator("replay", "1")
         await until(lambda: state(stage), lambda found: found == "replayed")

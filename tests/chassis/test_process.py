@@ -10,17 +10,27 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from nats.aio.msg import Msg
 
 from shared.bus import AnswerTimedOut, Bus
+from shared.contracts.base import Request
 from shared.database import Db
 from shared.runtime import Runtime
-from tests.chassis.contracts.shop import ListOrders, OrderPlaced, Orders, Placed, PlaceOrder
-from tests.chassis.stage import Stage, ask_at_once, order
-from tests.chassis.toys import Ledger
+from tests.chassis.contracts.shop import (
+    ChargeCard,
+    ListOrders,
+    OrderPlaced,
+    Orders,
+    Placed,
+    PlaceOrder,
+)
+from tests.chassis.stage import TIMES, Stage, ask_at_once, order
+from tests.chassis.toys import Ledger, Shop
 from tests.stack import until
 
 DURABLE = "ledger-event-shop-order_placed"
@@ -109,6 +119,30 @@ async def test_messages_that_it_has_not_begun_go_to_a_replica_at_once(stage: Sta
 
 async def _buffered(runtime: Runtime) -> bool:
     return any(puller._buffer for puller in runtime._pullers)
+
+
+async def test_what_takes_too_long_is_left_to_another_replica(stage: Stage, bus: Bus) -> None:
+    times = msgspec.json.encode(msgspec.structs.replace(TIMES, drain_seconds=0.3)).decode()
+    with stage.process("shop", TOY_TIMES=times) as process:
+        await process.ready()
+        slow: list[Request[Any]] = [
+            ChargeCard(organization_id="acme", amount_cents=700, note="slow:1.5"),
+            PlaceOrder(organization_id="acme", order_id="one", note="slow:1.5"),
+        ]
+        asked = asyncio.create_task(ask_at_once(bus, *slow, timeout_seconds=3))
+        await until(lambda: _active(stage), bool)
+        await until(lambda: _calls(stage), bool)
+        process.signal(signal.SIGTERM)
+        assert await process.exit_code(5) == 0
+        assert "destroyed" not in process.log.read_text()
+        assert [type(answer) for answer in await asked] == [AnswerTimedOut, AnswerTimedOut]
+    assert await stage.effects("shop") == ["prepared"]
+    async with stage.running(Shop().service):
+        await stage.has_effects("shop", "prepared", "charged 700")
+
+
+async def _calls(stage: Stage) -> str:
+    return stage.calls.read_text()
 
 
 async def test_without_a_bus_it_still_stops_in_order(stage: Stage) -> None:
