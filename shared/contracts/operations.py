@@ -1,4 +1,4 @@
-"""What every service answers to an operator: its dead letters. Asked of one service by name."""
+"""What services answer to operators and the auditor. Asked of one service by its name."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -7,8 +7,10 @@ from msgspec import Meta
 
 from shared.contracts.base import (
     MAX_EXACT_INTEGER,
+    AwareTime,
     Contract,
     Done,
+    Organization,
     PageLimit,
     Reply,
     Request,
@@ -67,3 +69,31 @@ class DiscardDeadLetters(Request[Done], frozen=True, kw_only=True):
 
     letter_ids: LetterIds
     discard_reason: Text
+
+
+class ControlRow(Contract, frozen=True, kw_only=True):
+    """One row of a book: whose key, and how much of what the book counts."""
+
+    key: str
+    amount: int
+
+
+class ControlRows(Reply, frozen=True, kw_only=True):
+    """A page in the order of keys; `next_after` asks for the one that follows, null on the last."""
+
+    rows: tuple[ControlRow, ...]
+    next_after: str | None = None
+
+
+class ListControlRows(Request[ControlRows], frozen=True, kw_only=True):
+    """The rows behind a control total, for whoever wants to know which of them differ.
+
+    `book` is a word of the owner's, such as `movements`; 404 when it has no such book.
+    `until` leaves out what came later, in books that can tell.
+    """
+
+    organization_id: Organization
+    book: Text
+    after: Annotated[str, Meta(max_length=1024)] = ""
+    until: AwareTime | None = None
+    limit: Annotated[int, Meta(ge=1, le=2000)] = 1000
