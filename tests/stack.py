@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import nats
 from nats.aio.client import Client
 
@@ -18,9 +19,12 @@ from deploy.setup import make_keys, prepare_databases
 from deploy.topology import declare_topology
 from services.account.app import service as account
 from services.cost_metering.app import service as cost_metering
+from services.invoicing.app import service as invoicing
 from services.stripe_gateway.app import service as stripe_gateway
 from services.subscription.app import service as subscription
 from shared.bus import Bus
+from shared.clock import new_id
+from shared.contracts.base import Event, event_subject, owner_of
 from shared.credentials import AgentCredential, issue_agent_credential
 from shared.database import Database
 from shared.runtime import Runtime
@@ -28,7 +32,7 @@ from shared.service import Service
 from shared.settings import ServiceSettings, Settings
 from tests.servers import Servers
 
-SERVICES = (cost_metering, account, stripe_gateway, subscription)
+SERVICES = (cost_metering, account, stripe_gateway, subscription, invoicing)
 T = TypeVar("T")
 
 
@@ -76,6 +80,17 @@ class Stack:
             nats_credentials=str(self.servers.keys.credentials_file(user)),
         )
         return await Bus.connect(settings, user)
+
+    async def tell(self, *events: Event) -> None:
+        """Publish facts as their owners do, each as a message of its own."""
+        for event in events:
+            bus = await self.bus(owner_of(type(event)))
+            await bus.connection.jetstream().publish(
+                event_subject(type(event), event.organization_id),
+                msgspec.json.encode(event),
+                headers={"Nats-Msg-Id": new_id()},
+            )
+            await bus.close()
 
     def credential(self, organization_id: str, agent_id: str = "agent-1") -> AgentCredential:
         """A fresh credential for an agent."""

@@ -34,6 +34,7 @@ ALLOWED = {
     # Names that were earned: what only this service has.
     "pricebook",
     "tiers",
+    "documents",
     "stripe_api",
 }
 

@@ -25,6 +25,7 @@ APPEND_ONLY = {
         "price_overrides",
         "rate_cards",
     },
+    "invoicing": {"credit_notes", "invoice_lines"},
     "stripe_gateway": {"money_movements"},
     "subscription": {"usage_events"},
 }
@@ -55,6 +56,8 @@ NOT_SPREAD = {
 # Second keys of tables that are spread: ids that are unique because of how they are made.
 SECOND_KEYS = {
     ("accounts", "billing_account_id"),
+    ("billing_profiles", "account_code"),
+    ("invoices", "stripe_invoice_id"),
     ("subscriptions", "subscription_id"),
     ("subscriptions", "stripe_subscription_id"),
 }

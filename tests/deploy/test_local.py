@@ -80,6 +80,7 @@ def test_children_get_the_settings_they_need_and_nothing_else(running: LocalRun)
         GATEWAY: bus | keys | agents | {"AUTH_SECRET_FILE", "STRIPE_FRONTEND_URL", "STRIPE_JS_URL"},
         "account": bus | {"DATABASE_URL"},
         "cost_metering": bus | {"DATABASE_URL"},
+        "invoicing": bus | {"DATABASE_URL"},
         "stripe_gateway": bus | signed | {"DATABASE_URL", "STRIPE_API_BASE", "STRIPE_FRONTEND_URL"},
         "subscription": bus | {"DATABASE_URL"},
         SANDBOX: signed | {"SANDBOX_HOME", "SANDBOX_WEBHOOK_URL"},

@@ -1,0 +1,1 @@
+"""Bills every use once: usage records, invoices, payments, dunning."""

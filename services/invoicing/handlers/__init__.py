@@ -1,0 +1,1 @@
+"""What invoicing does about facts and requests."""

@@ -1,0 +1,93 @@
+"""Usage records, from the facts of those who count."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.invoicing.rules.usage import PICOUSD_PER_CENT, record_workflow
+from services.invoicing.store.profiles import find_profile
+from services.invoicing.store.usage import add_record, list_records
+from services.invoicing.tables import ProfileRow, UsageRow
+from shared.clock import new_id
+from shared.contracts.base import Event, Refusal
+from shared.contracts.invoicing import (
+    ListUsageRecords,
+    UsageRecord,
+    UsageRecorded,
+    UsageRecords,
+)
+from shared.contracts.subscription import WorkflowCharged
+from shared.database import Db
+
+FOREIGN_CURSOR = Refusal(
+    code="invalid_cursor", detail="`cursor` is not one that a page of usage gave.", status=422
+)
+
+
+async def add_workflow(fact: WorkflowCharged, db: Db) -> Sequence[Event]:
+    """One record a workflow, however often its fact comes."""
+    row = record_workflow(fact, new_id())
+    if not await add_record(db, row):
+        return ()
+    profile = await find_profile(db, fact.organization_id)
+    record = usage_record(row, profile)
+    return [UsageRecorded(organization_id=fact.organization_id, record=record)]
+
+
+async def list_usage(request: ListUsageRecords, db: Db) -> UsageRecords | Refusal:
+    """One page of what an organization used."""
+    before = None
+    if request.cursor is not None and (before := read_cursor(request.cursor)) is None:
+        return FOREIGN_CURSOR
+    rows = await list_records(
+        db,
+        request.organization_id,
+        billed=request.billed,
+        before=before,
+        limit=request.limit + 1,
+    )
+    profile = await find_profile(db, request.organization_id)
+    return page_of(rows, request.limit, profile)
+
+
+def page_of(rows: Sequence[UsageRow], limit: int, profile: ProfileRow | None) -> UsageRecords:
+    """A page of at most so many; one row more says that another page follows."""
+    records = tuple(usage_record(row, profile) for row in rows[:limit])
+    last = rows[limit - 1] if len(rows) > limit else None
+    return UsageRecords(
+        records=records,
+        next_cursor=f"{last.recorded_at.isoformat()}~{last.record_id}" if last else None,
+    )
+
+
+def read_cursor(cursor: str) -> tuple[datetime, str] | None:
+    """The moment and the id in a cursor; None when it is not one of ours."""
+    moment, _, row_id = cursor.partition("~")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return (at, row_id) if row_id and at.tzinfo is not None else None
+
+
+def usage_record(row: UsageRow, profile: ProfileRow | None) -> UsageRecord:
+    """A row as the contract tells of it."""
+    return UsageRecord(
+        record_id=row.record_id,
+        organization_id=row.organization_id,
+        billing_account_id=profile.billing_account_id if profile else None,
+        usage_type=row.usage_type,
+        source_id=row.source_id,
+        ticket_id=row.ticket_id,
+        quantity=row.quantity,
+        unit_price_cents=row.unit_price_cents,
+        total_cents=row.total_picousd // PICOUSD_PER_CENT,
+        total_picousd=row.total_picousd,
+        covered_by=row.covered_by,
+        free_tier_used=row.covered_by == "free",
+        tier=row.tier,
+        invoice_id=row.invoice_id,
+        billed=row.billed_at is not None,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        billed_at=row.billed_at,
+    )

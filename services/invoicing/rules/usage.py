@@ -1,0 +1,33 @@
+"""What a use costs, and whether an invoice will ever carry it."""
+
+from services.invoicing.tables.rows import UsageRow
+from shared.contracts.subscription import CoveredBy, WorkflowCharged
+
+PICOUSD_PER_CENT = 10**10
+# Covered without money: billed as soon as it is recorded, and never invoiced.
+INCLUDED: frozenset[CoveredBy] = frozenset({"plan", "free"})
+
+
+def record_workflow(charged: WorkflowCharged, record_id: str) -> UsageRow:
+    """The use that a completed workflow is: one, at its list price, nothing when it is included.
+
+    `occurred_at` is when it completed, `recorded_at` when the platform learned of it.
+    """
+    included = charged.covered_by in INCLUDED
+    total_cents = 0 if included else charged.unit_price_cents
+    return UsageRow(
+        organization_id=charged.organization_id,
+        record_id=record_id,
+        usage_type="workflow_completion",
+        source_id=charged.workflow_id,
+        ticket_id=charged.ticket_id,
+        quantity=1,
+        unit_price_cents=charged.unit_price_cents,
+        total_picousd=total_cents * PICOUSD_PER_CENT,
+        covered_by=charged.covered_by,
+        tier=charged.tier,
+        hold_id=charged.hold_id,
+        occurred_at=charged.completed_at,
+        recorded_at=charged.charged_at,
+        billed_at=charged.charged_at if included else None,
+    )

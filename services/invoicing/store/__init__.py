@@ -1,0 +1,1 @@
+"""What invoicing remembers. The billing profile is locked before anything it owns."""
