@@ -17,7 +17,8 @@ from tests.cost_metering.oracle import Story, some_poison, some_responses
 RATE = 40
 ORGANIZATIONS = 3
 POISON = 30
-# What a killed relay had leased is published by another one after half a minute.
+# Counted from the last thing that moved: what a killed relay had leased is published by another
+# one after half a minute.
 PATIENCE_SECONDS = 45.0
 # A control needs its kills, not their number; a broken meter may never settle, nor come by a
 # failpoint.
@@ -70,7 +71,7 @@ async def campaign(
     began = time.monotonic()
     stories = tell_stories(seed, int(RATE * seconds))
     agents = [
-        Agent(arena.stack, organization_id, agent_id, bodies)
+        Agent(arena.stack, organization_id, agent_id, bodies, random.Random(f"{seed} {agent_id}"))
         for organization_id, story in stories.items()
         for agent_id, bodies in story.envelopes.items()
     ]
