@@ -131,9 +131,11 @@ def _correct(number: int, response: Response, told: list[dict[str, Any]]) -> lis
         )
         for index in range(response.corrections)
     ]
-    if len(events) == 1 and response.corrected_again:
-        again = _usage(*CORRECTED_AGAIN)
-        events.append(call(event_id=f"d-{number}", corrects=events[0]["event_id"], usage=again))
+    if response.corrected_again and 0 < len(events) <= len(told):
+        # Of two corrections either may stay, so these two say the same.
+        usage = _usage(*(CORRECTED_AGAIN if len(events) == 1 else CORRECTED))
+        again = call(event_id=f"d-{number}", corrects=events[-1]["event_id"], usage=usage)
+        events.append(again)
     return events
 
 

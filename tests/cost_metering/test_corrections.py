@@ -1,5 +1,6 @@
 """A correction takes the place of what it corrects, once, whatever comes first."""
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -203,6 +204,41 @@ async def test_one_response_told_twice_and_corrected_twice_counts_once(
     totals = await until(customer.totals, lambda t: t.records == 1)
     assert_agrees(totals)
     assert totals.records_cost_picousd == LESS_PICOUSD
+
+
+async def test_one_response_corrected_by_two_and_once_more_counts_once_in_any_order(
+    customers: list[Customer],
+) -> None:
+    """Whatever takes effect first: the response, its corrections, or a correction of those."""
+    told = call(event_id="told", provider_request_id="req-1")
+    told_again = {**told, "event_id": "told-again"}
+    x, y = correction(told, event_id="x"), correction(told_again, event_id="y")
+    z = correction(y, event_id="z")
+    last = correction(z, event_id="last")
+    orders = itertools.permutations([(told, told_again), (x, y), (z, last)])
+
+    async def tell(customer: Customer, order: Any) -> None:
+        for events in order:
+            await customer.report(*events)
+            await applied(customer)
+
+    await asyncio.gather(*(tell(*each) for each in zip(customers, orders, strict=True)))
+    for customer in customers:
+        totals = await until(customer.totals, lambda t: t.announced_records == t.records)
+        assert_agrees(totals)
+        assert (totals.records, totals.records_cost_picousd) == (1, LESS_PICOUSD)
+
+
+async def applied(customer: Customer) -> None:
+    """Wait until no correction is left whose original is there."""
+    query = """SELECT count(*) FROM cost_corrections c JOIN cost_records r
+        ON r.organization_id = c.organization_id AND r.event_id = c.corrected_event_id
+        WHERE c.organization_id = $1 AND c.applied_at IS NULL"""
+
+    async def waiting() -> int:
+        return int((await customer.rows(query))[0][0])
+
+    await until(waiting, lambda count: count == 0)
 
 
 async def test_corrections_of_events_that_never_came_hold_up_no_others(

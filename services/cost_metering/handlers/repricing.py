@@ -68,25 +68,14 @@ class Repricing:
         return ()
 
     async def apply_corrections(self, db: Db) -> Sequence[Event]:
-        """Stop counting records whose correction has come.
-
-        Of two corrections of one response (told twice, corrected twice) the first stays counted.
-        """
+        """Stop counting one record for each correction whose original has come."""
         await revisions.hold(db)
         due = await corrections.list_due(db, PAGE)
         ready = [each for each in due if each.target is not None]
-        wanted = [(each.organization_id, id_) for each in ready for id_ in each[2:] if id_]
-        rows = await revisions.current_records(db, wanted)
-        replaced: dict[tuple[str, str], Any] = {}
-        for each in ready:
-            target = (each.organization_id, each.target or "")
-            if not rows[target]["counted"] or target in replaced:
-                target = (each.organization_id, each.event_id)
-            if rows[target]["counted"]:
-                replaced[target] = rows[target]
-        await revisions.add_revisions(db, [_uncounted(row, db) for row in replaced.values()])
-        await rollups.add_deltas(db, [_less(row) for row in replaced.values()])
-        await revisions.forget_unpriced(db, list(replaced.values()))
+        replaced = await _replaced(db, ready)
+        await revisions.add_revisions(db, [_uncounted(row, db) for row in replaced])
+        await rollups.add_deltas(db, [_less(row) for row in replaced])
+        await revisions.forget_unpriced(db, replaced)
         await corrections.set_applied(db, ready)
         await corrections.put_off(db, [each for each in due if each.target is None])
         return ()
@@ -107,6 +96,30 @@ class Repricing:
         await rollups.add_deltas(db, [_difference(row, revision) for row, revision in changed])
         await revisions.forget_unpriced(db, [row for row, _ in changed])
         return len(changed)
+
+
+async def _replaced(db: Db, ready: Sequence[corrections.Due]) -> list[Any]:
+    """For each correction the record that counts no longer: what it takes the place of.
+
+    When that place was taken before (one response, told and corrected twice), it is the correction
+    itself, or whichever counts for it by now: the first correction of a response stays counted,
+    and every order in which they take effect leaves one.
+    """
+    successors = await corrections.list_successors(db, ready)
+    names = [(each.organization_id, each.event_id) for each in ready]
+    names += [(each.organization_id, each.target or "") for each in ready]
+    names += [(key[0], event_id) for key, event_id in successors.items()]
+    rows = await revisions.current_records(db, names)
+    replaced: dict[tuple[str, str], Any] = {}
+    for each in ready:
+        key = (each.organization_id, each.target or "")
+        if not rows[key]["counted"] or key in replaced:
+            key = (each.organization_id, each.event_id)
+        while not rows[key]["counted"] or key in replaced:
+            key = (each.organization_id, successors[key])
+        replaced[key] = rows[key]
+        successors[each.organization_id, each.corrected_event_id] = each.event_id
+    return list(replaced.values())
 
 
 def _card(book: PriceBook, row: Any) -> RateCard | None:

@@ -36,18 +36,22 @@ SELECT pg_advisory_xact_lock(key) FROM (
     FROM unnest($1::text[]) AS wanted (organization_id) ORDER BY key
 ) AS keys
 """
-# From each event, by whom it is replaced, by whom that one is replaced, and so on.
+# From each event, by whom it is replaced, by whom that one is replaced, and so on: as far as that
+# is claimed, or as far as it has taken effect.
+CLAIMED, APPLIED = False, True
 _REPLACEMENTS = """
 WITH RECURSIVE replacements AS (
     SELECT c.organization_id, c.corrected_event_id, c.event_id
     FROM unnest($1::text[], $2::text[]) AS wanted (organization_id, event_id)
     JOIN cost_corrections c ON c.organization_id = wanted.organization_id
         AND c.corrected_event_id = wanted.event_id
+    WHERE c.applied_at IS NOT NULL OR NOT $3
     UNION
     SELECT c.organization_id, c.corrected_event_id, c.event_id
     FROM replacements r
     JOIN cost_corrections c ON c.organization_id = r.organization_id
         AND c.corrected_event_id = r.event_id
+    WHERE c.applied_at IS NOT NULL OR NOT $3
 )
 SELECT * FROM replacements
 """
@@ -67,7 +71,7 @@ async def claim(db: Db, corrections: Sequence[NewRecord]) -> Sequence[Refused]:
     organizations = [each.organization_id for each in corrections]
     await db.driver.execute(_LOCK, organizations)
     events = [*(each.event_id for each in corrections), *(each.corrects for each in corrections)]
-    rows = await db.driver.fetch(_REPLACEMENTS, organizations * 2, events)
+    rows = await db.driver.fetch(_REPLACEMENTS, organizations * 2, events, CLAIMED)
     replaced_by: dict[tuple[str, str | None], str] = {
         (row["organization_id"], row["corrected_event_id"]): row["event_id"] for row in rows
     }
@@ -131,6 +135,15 @@ ORDER BY c.organization_id, c.corrected_event_id
 async def list_due(db: Db, limit: int) -> Sequence[Due]:
     """Corrections that have not taken effect yet and whose turn it is."""
     return [Due(*row) for row in await db.driver.fetch(_DUE, db.now, limit)]
+
+
+async def list_successors(db: Db, due: Sequence[Due]) -> dict[tuple[str, str], str]:
+    """By whom corrections were corrected themselves, by whom those were, and so on, as far as it
+    has taken effect.
+    """
+    keys = [each.organization_id for each in due], [each.event_id for each in due]
+    rows = await db.driver.fetch(_REPLACEMENTS, *keys, APPLIED)
+    return {(organization_id, corrected): event_id for organization_id, corrected, event_id in rows}
 
 
 async def set_applied(db: Db, applied: Sequence[Due]) -> None:
