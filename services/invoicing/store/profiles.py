@@ -44,6 +44,5 @@ async def save_profile(db: Db, row: ProfileRow) -> None:
 
 
 def _values(row: Any) -> dict[str, Any]:
-    values = dict(row)
-    values["buyer"] = msgspec.json.decode(values["buyer"])
-    return values
+    # The connection's own codec has read the JSON already.
+    return dict(row)
