@@ -12,7 +12,7 @@ AMOUNT ?= 19.99
 WORKERS ?= $(if $(DATABASE_URL)$(NATS_URL),0,2)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo buy test check fix bench chaos contracts token credentials clean local dev
+.PHONY: help run demo buy travel test check fix bench chaos contracts token credentials clean local dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ demo: local ## Replay calls as agents would, and show what they cost (ARGS=--hel
 buy: dev ## Buy credits as a person would, on the hosted page (ORG, AMOUNT; ARGS=--help)
 	@TOKEN="$$($(BIN)/python -m services.gateway.tokens --organization '$(ORG)' --role '$(ROLE)')" \
 		$(BIN)/python -m tests.journeys.buy_credits '$(AMOUNT)' --organization '$(ORG)' $(ARGS)
+
+travel: local ## Move what `make run` started forward in time (TO=2027-01-31; ARGS="--days 31")
+	@exec $(BIN)/python -m deploy.time_machine $(if $(TO),--to '$(TO)') $(ARGS)
 
 test: dev ## Run the whole test suite (WORKERS; ARGS="tests/gateway -x")
 	@exec $(BIN)/python -m pytest $(if $(filter-out 0,$(WORKERS)),-n $(WORKERS) --dist loadfile) $(ARGS)

@@ -45,6 +45,8 @@ async def check_settings(environment: Environment) -> list[str]:
     problems = []
     if "FAILPOINTS" in environment:
         problems.append("Setting FAILPOINTS: is for tests, it kills processes on purpose.")
+    if environment.get("TIME_MACHINE"):
+        problems.append("Setting TIME_MACHINE: is for demonstrations, nobody travels in time here.")
     try:
         settings = load(GatewaySettings, environment)
         if settings.environment != "production":

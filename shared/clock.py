@@ -3,7 +3,10 @@
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
+
+from shared.settings import Settings, SettingsError
 
 
 class Clock(Protocol):
@@ -37,6 +40,45 @@ class FixedClock:
         if by < timedelta(0):
             raise ValueError("a clock only moves forward")
         self._at += by
+
+
+class TravelClock:
+    """The machine's clock and an offset, which a time machine alone moves, and only forward.
+
+    `file` keeps the offset for processes that start later; whoever travels writes it.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.offset = read_offset(file)
+
+    def now(self) -> datetime:
+        """The machine's time in UTC, so much later."""
+        return datetime.now(UTC) + self.offset
+
+    def travel(self, offset: timedelta) -> None:
+        """Be so far ahead; time never runs back."""
+        self.offset = max(self.offset, offset)
+
+
+def read_offset(file: Path) -> timedelta:
+    """How far ahead everybody is who was told of this file; nobody is before it is written."""
+    return timedelta(microseconds=int(file.read_text()) if file.exists() else 0)
+
+
+def write_offset(file: Path, offset: timedelta) -> None:
+    """Have whoever starts from now on be so far ahead; a reader sees the old offset or the new."""
+    new = file.with_suffix(".new")
+    new.write_text(str(offset // timedelta(microseconds=1)))
+    new.replace(file)
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The clock that a process works by. Raises SettingsError for a time machine in production."""
+    if settings.time_machine is None:
+        return SystemClock()
+    if settings.environment == "production":
+        raise SettingsError("Setting TIME_MACHINE: nobody travels in time in production.")
+    return TravelClock(Path(settings.time_machine))
 
 
 def new_id() -> str:

@@ -132,7 +132,7 @@ class Database:
     """
 
     def __init__(self, url: str, clock: Clock | None = None, name: str = "billing") -> None:
-        self._clock = clock or SystemClock()
+        self.clock = clock or SystemClock()
         self._free = asyncio.Semaphore(POOL_SIZE)
         self._idle: list[tuple[AsyncConnection, Any]] = []
         self._bells: dict[str, asyncio.Event] = {}
@@ -160,7 +160,7 @@ class Database:
         """
         connection, driver = await self._borrow()
         try:
-            yield Db(connection, driver, self._clock.now(), self.bell)
+            yield Db(connection, driver, self.clock.now(), self.bell)
         except BaseException:
             # Whatever was under way on it is not known: the next one starts on a new connection.
             await asyncio.shield(_discard(connection))

@@ -9,7 +9,17 @@ from typing import Any
 import nats.errors
 from alembic.script import ScriptDirectory
 from nats.js.errors import NotFoundError
-from sqlalchemy import ColumnElement, Select, Table, delete, func, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+)
 
 from shared.answers import KEPT_FOR
 from shared.bus import Bus, backoff_seconds
@@ -51,7 +61,7 @@ async def repeat(periodic: Periodic, service: str, database: Database, health: H
     while True:
         progress.waits(1)
         try:
-            await _do(periodic, name, database)
+            await do_job(periodic, service, database)
         except Exception as error:
             attempt += 1
             if is_transient(error):
@@ -67,13 +77,19 @@ async def repeat(periodic: Periodic, service: str, database: Database, health: H
             await asyncio.sleep(periodic.seconds)
 
 
-async def _do(periodic: Periodic, name: str, database: Database) -> None:
-    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(name, 0))
+async def do_job(
+    periodic: Periodic, service: str, database: Database, *, patiently: bool = False
+) -> None:
+    """Do a job once, unless another replica is doing it; `patiently`, do it after that one."""
+    key = func.hashtextextended(f"{service}.{periodic.name}", 0)
     async with database.transaction() as db:
         # An optimisation only: the job itself is idempotent.
-        if (await db.execute(select(lock))).scalar_one():
-            begin_trace()
-            await add_events(db, await periodic.job(db))
+        if patiently:
+            await db.execute(select(func.pg_advisory_xact_lock(key)))
+        elif not (await db.execute(select(func.pg_try_advisory_xact_lock(key)))).scalar_one():
+            return
+        begin_trace()
+        await add_events(db, await periodic.job(db))
 
 
 async def forget_old_rows(db: Db) -> Sequence[Event]:
@@ -160,8 +176,8 @@ class Monitor:
     async def _count_rows(self) -> None:
         async with self._database.read() as db:
             dead_letters_parked.set(await count_parked(db))
-            outbox_waiting.set(await _count(db, outbox, text("true")))
-            steps_parked.set(await _count(db, steps, steps.c.status == "parked"))
+            outbox_waiting.set(await count(db, outbox, true()))
+            steps_parked.set(await count(db, steps, steps.c.status == "parked"))
 
     async def bus_problem(self) -> str | None:
         """Why nothing comes from the bus, if nothing does."""
@@ -175,7 +191,8 @@ class Monitor:
         return None
 
 
-async def _count(db: Db, table: Table, which: Any) -> int:
+async def count(db: Db, table: Table, which: ColumnElement[bool]) -> int:
+    """How many rows there are, up to COUNTED_ROWS."""
     some: Select[Any] = (
         select(literal_column("1")).select_from(table).where(which).limit(COUNTED_ROWS)
     )

@@ -79,10 +79,11 @@ class Answerer:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
         self._handler: Any = handler
         self._database = database
-        self._writes = writes
+        self.writes = writes
         self._free = free
         self._waiting = waiting
         self.under_way: set[asyncio.Task[None]] = set()
+        self.taken = 0
         self._connection: Client | None = None
         self._subscription: Subscription | None = None
 
@@ -109,6 +110,7 @@ class Answerer:
             requests_total.labels(self._operation, "turned_away").inc()
             await self._send(message, "unavailable", b"{}")
             return
+        self.taken += 1
         task = asyncio.create_task(self._reply_to(message))
         self.under_way.add(task)
         task.add_done_callback(self.under_way.discard)
@@ -151,7 +153,7 @@ class Answerer:
             request = self._decoder.decode(body)
         except DECODE_ERRORS as error:
             return _wire(Refusal(code="invalid_request", detail=str(error)[:500], status=422))
-        key = key_of(request, headers) if self._writes else None
+        key = key_of(request, headers) if self.writes else None
         if isinstance(key, Refusal):
             return _wire(key)
         for attempt in range(1, TRIES + 1):

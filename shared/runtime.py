@@ -13,8 +13,9 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
+from shared.arrival import ServiceArrival
 from shared.bus import Bus, backoff_seconds, disconnect
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock, TravelClock, clock_of
 from shared.consumers import Consumer, Ladder
 from shared.database import Database, is_transient
 from shared.health import NO_PROGRESS_SECONDS, STUCK_SECONDS, Check, Health, Progress
@@ -27,6 +28,7 @@ from shared.service import Intake, Periodic, Service
 from shared.settings import ServiceSettings
 from shared.stepped_requests import SteppedAnswer
 from shared.steps import StepRunner, StepTimes
+from shared.travel import Passenger
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ class Runtime:
             no_progress_seconds=self.times.no_progress_seconds,
         )
         self.health.starting = True
-        self.database = Database(settings.database_url, clock or SystemClock(), service.name)
+        self.database = Database(settings.database_url, clock or clock_of(settings), service.name)
         self.bus: Bus
         self._broker = Broker(settings, service.name)
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -101,6 +103,7 @@ class Runtime:
         self._workers: list[asyncio.Task[None]] = []
         self._steps = StepRunner(self.database, service.steps, self.times.steps)
         self._relay: Relay | None = None
+        self._passenger: Passenger | None = None
         self._stopping = False
         self._held = AsyncExitStack()
 
@@ -167,9 +170,7 @@ class Runtime:
             self._work_until_stopped(self._relay.run())
         if self.service.steps:
             self._work_until_stopped(self._steps.run())
-        forget = Periodic("forget_old_rows", FORGET_SECONDS, forget_old_rows)
-        for periodic in (*self.service.periodic, forget):
-            self._spawn(repeat(periodic, self.service.name, self.database, self.health))
+        await self._begin_jobs()
         self._spawn(replay(list(self._consumers.values()), self.database))
         try:
             await self.bus.connection.flush()  # ready means that the server knows what we answer
@@ -177,6 +178,18 @@ class Runtime:
             logger.warning("bus away", extra={"fields": {"error": repr(error)}})
         self.health.starting = False
         logger.info("service is taking work")
+
+    async def _begin_jobs(self) -> None:
+        forget = Periodic("forget_old_rows", FORGET_SECONDS, forget_old_rows)
+        jobs = (*self.service.periodic, forget)
+        for periodic in jobs:
+            self._spawn(repeat(periodic, self.service.name, self.database, self.health))
+        if isinstance(self.database.clock, TravelClock):
+            arrival = ServiceArrival(
+                self.service, jobs, self.database, self.bus, self._steps, self._answerers
+            )
+            self._passenger = Passenger(self.service.name, self.database.clock, arrival)
+            await self._passenger.board(self.bus)
 
     async def _answer_requests(
         self, kind: type[Any], handler: RequestHandler | SteppedAnswer, *, writes: bool
@@ -234,6 +247,8 @@ class Runtime:
             logger.warning("stopping in the middle of work: it will be done again elsewhere")
 
     async def _finish(self) -> None:
+        if self._passenger is not None:
+            await self._passenger.leave()
         results = await asyncio.gather(
             *(answerer.stop() for answerer in self._answerers),
             *(puller.stop() for puller in self._pullers),

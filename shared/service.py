@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ from shared.steps import AnsweringStep, Step
 from shared.topology import Durable, durable
 
 Job = Callable[[Db], Awaitable[Sequence[Event]]]
+NextDue = Callable[[Db], Awaitable[datetime | None]]
 Opened = Callable[[Database, Any], AbstractAsyncContextManager[None]]
 
 # Facts handled in one transaction; a batch of the hot loop has this many bytes.
@@ -83,6 +85,7 @@ class Service:
         self.intakes: list[Intake] = []
         self.answered: list[Answered] = []
         self.periodic: list[Periodic] = []
+        self.dues: list[NextDue] = []
         self.steps: list[Step[Any, Any]] = []
         self.opened: list[Opened] = []
         self._answer_operations()
@@ -147,6 +150,15 @@ class Service:
             return job
 
         return register
+
+    def due(self, next_due: NextDue) -> NextDue:
+        """Say when the next thing falls due that one of the jobs does, None for never.
+
+        Jobs look by themselves; this is for the time machine, which stops there. A moment that
+        has passed means that the jobs have more to do, and they are done until it has gone.
+        """
+        self.dues.append(next_due)
+        return next_due
 
     def step(self, step: Step[Any, Any]) -> None:
         """Carry out steps of this kind; an AnsweringStep answers its request, too."""

@@ -17,7 +17,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every process needs to know; field `nats_url` is read from `NATS_URL`.
 
     `nats_url` may name the servers of a cluster, with commas between; `nats_credentials` is the
-    path of a credentials file.
+    path of a credentials file. `time_machine`, in tests and demonstrations, is the file that says
+    how far ahead of the machine's clock everybody is.
     """
 
     environment: Literal["development", "production"] = "development"
@@ -26,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    time_machine: str | None = None
 
 
 class ServiceSettings(Settings, frozen=True, kw_only=True):

@@ -139,6 +139,7 @@ class StepRunner:
         self._kinds = {step.kind: step for step in kinds}
         self._bell = database.bell(BELL)
         self.under_way: set[asyncio.Task[None]] = set()
+        self.begun = 0
         self._stopping = False
 
     async def stop(self) -> None:
@@ -167,6 +168,7 @@ class StepRunner:
 
     def begin(self, leased: Row[Any]) -> asyncio.Task[None]:
         """Carry out a step that is leased to us; it goes on when nobody waits for the task."""
+        self.begun += 1
         task = asyncio.create_task(self._carry_out(leased))
         self.under_way.add(task)
         task.add_done_callback(self._ended)

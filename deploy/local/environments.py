@@ -15,6 +15,7 @@ from deploy.stripe import (
     refuse_keys_for_the_sandbox,
     sandbox_key_files,
 )
+from deploy.time_machine import FILE as TIME_MACHINE
 from services.gateway.settings import GatewaySettings
 from services.gateway.settings import check as check_gateway
 from services.stripe_sandbox.settings import SandboxSettings
@@ -22,7 +23,7 @@ from services.stripe_sandbox.settings import check as check_sandbox
 from shared.service import Service
 from shared.settings import ServiceSettings, Settings, load
 
-PASSED_ON = {"ENVIRONMENT", "LOG_LEVEL"}
+PASSED_ON = {"ENVIRONMENT", "LOG_LEVEL", "TIME_MACHINE"}
 
 Environments = dict[str, dict[str, str]]
 
@@ -90,5 +91,7 @@ def _chosen(options: Options) -> dict[str, str]:
         "STRIPE_API_BASE": options.sandbox_address,
         "STRIPE_JS_URL": f"{options.sandbox_address}/stripe.js",
         "SANDBOX_HOME": str(options.home / "sandbox"),
+        # Only with a Stripe that travels, too.
+        "TIME_MACHINE": str(options.home / TIME_MACHINE),
         "SANDBOX_WEBHOOK_URL": options.address + WEBHOOK_PATH,
     }

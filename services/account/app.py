@@ -69,3 +69,4 @@ service.answers(contracts.RestoreCredits, writes=True)(credits_.restore_credits)
 service.answers(contracts.ListAudit)(audit.list_audit)
 
 service.every(EXPIRE_SECONDS, "expire_credits")(expiry.expire)
+service.due(expiry.next_due)

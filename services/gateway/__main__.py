@@ -14,10 +14,11 @@ from services.gateway.live import LiveEvents
 from services.gateway.live_facts import live_subjects
 from services.gateway.settings import GatewaySettings, check
 from shared.bus import Bus, watch
-from shared.clock import SystemClock
+from shared.clock import SystemClock, TravelClock, clock_of
 from shared.health import Health
 from shared.logs import configure
 from shared.settings import SettingsError, load
+from shared.travel import Passenger
 
 # What is under way when we are told to stop may take this long to finish.
 GRACE_SECONDS = 30
@@ -39,7 +40,10 @@ class DrainingServer(uvicorn.Server):
 
 async def serve(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
+    clock = clock_of(settings)
     bus = await Bus.connect(settings, "gateway")
+    if isinstance(clock, TravelClock):
+        await Passenger("gateway", clock).board(bus)
     live = LiveEvents(count_gaps=lambda: bus.connection.stats["reconnects"])
     for subject, kind in live_subjects().items():
         await watch(bus, subject, live.receiver(kind))
@@ -54,7 +58,7 @@ async def serve(settings: GatewaySettings) -> None:
 
     health.require("bus", bus_problem)
     config = uvicorn.Config(
-        create_app(settings, bus, SystemClock(), live=live, health=health),
+        create_app(settings, bus, clock, wall_clock=SystemClock(), live=live, health=health),
         host=settings.http_host,
         port=settings.http_port,
         http="httptools",

@@ -37,7 +37,7 @@ async def issue_agent_credentials(
     agent_id: AgentId,
     caller: Given[Caller],
     issuer: Given[CredentialIssuer | None],
-    clock: Given[Clock],
+    wall_clock: Given[Clock],
     idempotency_key: IdempotencyKey = None,
 ) -> AgentCredentialResponse:
     """Give an agent an hour's credential for its own subjects of the bus.
@@ -58,7 +58,7 @@ async def issue_agent_credentials(
         issuer.agents_account,
         organization_id,
         agent_id,
-        now=clock.now(),
+        now=wall_clock.now(),
         lifetime=LIFETIME,
     )
     return AgentCredentialResponse(

@@ -62,12 +62,13 @@ def create_app(
     bus: Asks,
     clock: Clock,
     *,
+    wall_clock: Clock | None = None,
     live: LiveEvents | None = None,
     health: Health | None = None,
     stream_limits: StreamLimits | None = None,
     routes: tuple[ControllerRouterHandler, ...] = ROUTES,
 ) -> Litestar:
-    """The gateway as an ASGI application.
+    """The gateway as an ASGI application; `wall_clock` judges tokens, for it never travels in time.
 
     Raises SettingsError for unsafe settings, and refuses a route without a permission.
     """
@@ -78,7 +79,7 @@ def create_app(
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         guards=[Authorization(origins)],
-        middleware=_middleware(settings, clock),
+        middleware=_middleware(settings, wall_clock or clock),
         exception_handlers=EXCEPTION_HANDLERS,
         before_send=[OutgoingHeaders(strict_transport=settings.environment == "production")],
         cors_config=_cors(origins),
@@ -87,6 +88,7 @@ def create_app(
             **_for_each_request(settings, bus, clock, account_ids),
             "account_ids": _given(account_ids),
             "clock": _given(clock),
+            "wall_clock": _given(wall_clock or clock),
             "settings": _given(settings),
             "health": _given(health or Health()),
             "live": _given(live or LiveEvents()),

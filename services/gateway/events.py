@@ -120,7 +120,7 @@ async def stream_events(
     live: Given[LiveEvents],
     stream_slots: Given[Slots],
     stream_limits: Given[StreamLimits],
-    clock: Given[Clock],
+    wall_clock: Given[Clock],
     last_event_id: Annotated[
         str | None,
         HeaderParameter(name="Last-Event-ID", max_length=64, description="Where to go on."),
@@ -133,7 +133,7 @@ async def stream_events(
     """
     principal, lasts = caller.principal, stream_limits.longest
     if principal.expires_at is not None:
-        lasts = min(lasts, (principal.expires_at - clock.now()).total_seconds())
+        lasts = min(lasts, (principal.expires_at - wall_clock.now()).total_seconds())
     return EventStream(
         live,
         stream_slots,

@@ -55,7 +55,7 @@ async def get_session(request: SessionRequest) -> SessionResponse:
 async def create_session(
     request: SessionRequest,
     settings: Given[GatewaySettings],
-    clock: Given[Clock],
+    wall_clock: Given[Clock],
 ) -> Response[SessionResponse]:
     """Exchange the token of the `Authorization` header for a cookie that scripts cannot read.
 
@@ -71,7 +71,7 @@ async def create_session(
     token = request.headers["authorization"].partition(" ")[2]
     if len(token) > MAX_COOKIE_BYTES:
         raise ApiError(422, "token_too_large", "This token is too large for a cookie.")
-    lasts = int((principal.expires_at - clock.now()).total_seconds())
+    lasts = int((principal.expires_at - wall_clock.now()).total_seconds())
     return Response(session_of(principal), cookies=[_cookie(settings, token, max(0, lasts))])
 
 

@@ -1,6 +1,7 @@
-"""The loop of the machine's clock: what is due is done, what is old is forgotten."""
+"""The loop of the sandbox's own clock: what is due is done, what is old is forgotten."""
 
 import asyncio
+import contextlib
 import logging
 import time
 
@@ -26,14 +27,17 @@ async def run_clock(sandbox: Sandbox) -> None:
         if time.monotonic() - tidied > TIDY_SECONDS:
             tidy(sandbox)
             tidied = time.monotonic()
-        await asyncio.sleep(TICK_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_SECONDS):
+                await sandbox.store.travelled.wait()
+        sandbox.store.travelled.clear()
 
 
 def do_one(sandbox: Sandbox) -> bool:
     """Do the next thing that is due; False when there is nothing."""
     try:
         with sandbox.store.transaction():
-            return do_next(sandbox.work(), "", int(time.time()))
+            return do_next(sandbox.work(), "", sandbox.store.now())
     except Exception:
         # One thing that cannot be done must not stop all others for ever.
         logger.exception("something due could not be done")
@@ -47,7 +51,7 @@ def do_one(sandbox: Sandbox) -> bool:
 
 def tidy(sandbox: Sandbox) -> None:
     """Forget idempotency keys, events and deliveries that are older than Stripe keeps them."""
-    oldest = int(time.time()) - EVENT_SECONDS
+    oldest = sandbox.store.now() - EVENT_SECONDS
     with sandbox.store.transaction():
         prune_keys(sandbox.store)
         sandbox.store.run("DELETE FROM objects WHERE kind = 'event' AND created < ?", oldest)

@@ -1,6 +1,7 @@
 """/sandbox/*: what tests ask and order, with the secret key; parameters as a form or as JSON."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 from services.stripe_sandbox.endpoints import get, post
 from services.stripe_sandbox.errors import Body, invalid, lacking
@@ -22,8 +23,11 @@ from services.stripe_sandbox.parameters import (
     shape,
 )
 from services.stripe_sandbox.work import Work
+from shared.clock import TravelClock
 
 MAX_ENTRIES = 10_000
+# A webhook that is tried again later than this may never come through.
+SOON_SECONDS = 5.0
 SECONDS = Fraction()
 FAULT = shape(
     kind=needed(choice(*KINDS)),
@@ -46,6 +50,7 @@ LEDGER = shape(kind=TEXT, customer=ID, payment_intent=ID, object=ID, metadata=ME
 DISPUTE = shape(
     amount=Integer(least=1), charge=ID, payment_intent=ID, inquiry=choice("true"), reason=TEXT
 )
+CLOCK = shape(offset_microseconds=needed(Integer(least=0, most=10**15)))
 SEND = shape(
     copies=Integer(least=1, most=1000),
     style=choice("snapshot", "thin"),
@@ -165,6 +170,38 @@ def send_again(work: Work, params: Body, event_id: str) -> Body:
     return event
 
 
+def read_clock(work: Work, _params: Body) -> Body:
+    """Where in time the sandbox is, in the words of a service's Whereabouts."""
+    now, soon = work.store.now(), time.time() + SOON_SECONDS
+    row = work.store.one(
+        "SELECT (SELECT min(due) FROM agenda WHERE clock = '') AS due,"
+        " (SELECT count(*) FROM agenda WHERE clock = '' AND due <= ?) AS tasks,"
+        " (SELECT count(*) FROM deliveries WHERE state = 'waiting' AND due <= ?) AS webhooks,"
+        " (SELECT max(seq) FROM deliveries) AS sent, (SELECT max(seq) FROM objects) AS made",
+        now,
+        soon,
+    )
+    found = dict(row or {})
+    waiting = {name: found[name] for name in ("tasks", "webhooks") if found[name]}
+    return {
+        "service": "stripe_sandbox",
+        "process_id": "stripe_sandbox",
+        "at": work.store.clock.now().isoformat(),
+        "due_at": found["due"] and datetime.fromtimestamp(found["due"], UTC).isoformat(),
+        "waiting": waiting,
+        "moved": (found["sent"] or 0) + (found["made"] or 0),
+    }
+
+
+def move_clock(work: Work, params: Body) -> Body:
+    """Be so far ahead of the machine's clock; what falls due is done by the clockwork."""
+    if not isinstance(work.store.clock, TravelClock):
+        raise invalid("Without the setting TIME_MACHINE nobody travels in time.")
+    work.store.clock.travel(timedelta(microseconds=params["offset_microseconds"]))
+    work.store.travelled.set()
+    return read_clock(work, {})
+
+
 ENDPOINTS = (
     get("/sandbox/ledger", read_ledger, LEDGER),
     post("/sandbox/faults", order, FAULT),
@@ -175,6 +212,8 @@ ENDPOINTS = (
     post("/sandbox/disputes", open_dispute, DISPUTE),
     post("/sandbox/disputes/{dispute:str}/{outcome:str}", end_dispute),
     post("/sandbox/payments/{intent:str}/{outcome:str}", settle),
+    get("/sandbox/clock", read_clock),
+    post("/sandbox/clock", move_clock, CLOCK),
     get("/sandbox/deliveries", read_deliveries),
     post("/sandbox/events/{event:str}/send", send_again, SEND),
 )

@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +111,7 @@ def search(work: Work, kind: str, url: str, params: Body) -> Body:
     where = Where(["json_extract(body, '$.deleted') IS NULL"], [])
     where.add(f"({_condition(params['query'], where)})")
     if lag := work.store.setting("search_lag_seconds", 0):
-        where.add("created <= ?", int(time.time() - lag))
+        where.add("created <= ?", work.store.now() - int(lag))
     if "page" in params:
         where.add("seq < ?", _page_position(params["page"]))
     limit = params.get("limit", DEFAULT_LIMIT)

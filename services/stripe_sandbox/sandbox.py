@@ -9,6 +9,7 @@ from services.stripe_sandbox.rendering import Includes, Renderer
 from services.stripe_sandbox.settings import SandboxSettings
 from services.stripe_sandbox.store import Store
 from services.stripe_sandbox.work import Origin, Reactions, Work
+from shared.clock import clock_of
 
 
 class Sandbox:
@@ -16,7 +17,7 @@ class Sandbox:
 
     def __init__(self, settings: SandboxSettings, reactions: Reactions, includes: Includes) -> None:
         self.settings = settings
-        self.store = Store(Path(settings.sandbox_home))
+        self.store = Store(Path(settings.sandbox_home), clock_of(settings))
         self.keys = IdempotencyKeys(self.store)
         # Called when there may be something new to send.
         self.wake: Callable[[], None] = lambda: None

@@ -1,5 +1,6 @@
 """The sandbox's memory: one SQLite file, where what was acknowledged survives a `kill -9`."""
 
+import asyncio
 import json
 import secrets
 import sqlite3
@@ -11,6 +12,7 @@ from typing import Any
 
 from services.stripe_sandbox.errors import Body
 from services.stripe_sandbox.schema import SCHEMA
+from shared.clock import Clock
 
 ALPHABET = string.ascii_letters + string.digits
 CACHE_KIB = 16 * 1024
@@ -24,13 +26,20 @@ def new_id(prefix: str) -> str:
 class Store:
     """One connection for one thread; every change happens inside `transaction`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.clock = clock
+        # Set when the clock was moved: something may be due now.
+        self.travelled = asyncio.Event()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._connection = sqlite3.connect(folder / "stripe.sqlite3", isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._connection.executescript(SCHEMA)
+
+    def now(self) -> int:
+        """What time it is here (seconds since 1970), a year ahead for whoever has travelled it."""
+        return int(self.clock.now().timestamp())
 
     def close(self) -> None:
         """Close the file."""

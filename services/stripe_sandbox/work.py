@@ -1,7 +1,6 @@
 """One piece of work in one transaction: objects, time, and what happens because of it."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,7 +142,7 @@ class Work:
     def now(self, body: Body | None = None) -> int:
         """What time it is for an object (seconds since 1970)."""
         clock = self.store.find(self.clock_of(body)) if body else None
-        return int(clock["frozen_time"]) if clock else int(time.time())
+        return int(clock["frozen_time"]) if clock else self.store.now()
 
     def plan(self, task: str, subject: Body, due: int) -> None:
         """Have a task done at a time; planning it again moves it."""

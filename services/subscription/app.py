@@ -67,3 +67,5 @@ for background in (CoverCompletions, SettleHolds, EndAtStripe, RefundPurchase):
 
 service.every(EXPIRE_SECONDS, "expire_reservations")(workflows.expire)
 service.every(SUSPEND_SECONDS, "suspend_overdue")(plans.suspend_overdue)
+service.due(workflows.next_expiry)
+service.due(plans.next_suspension)

@@ -1,4 +1,4 @@
-"""What services answer to operators and the auditor. Asked of one service by its name."""
+"""What services answer to operators, the auditor and the time machine. Asked by their names."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -97,3 +97,26 @@ class ListControlRows(Request[ControlRows], frozen=True, kw_only=True):
     after: Annotated[str, Meta(max_length=1024)] = ""
     until: AwareTime | None = None
     limit: Annotated[int, Meta(ge=1, le=2000)] = 1000
+
+
+class Whereabouts(Reply, frozen=True, kw_only=True):
+    """Where in time one process is, and what it still has to do there.
+
+    `due_at` is when something falls due next; `waiting` counts what is under way, by name; `moved`
+    grows with whatever is done, so that equal numbers mean that nothing was.
+    """
+
+    service: str
+    process_id: str
+    at: datetime
+    due_at: datetime | None
+    waiting: dict[str, int]
+    moved: int
+
+
+class Travel(Request[Whereabouts], frozen=True, kw_only=True):
+    """Be so far ahead of the machine's clock, or, without an offset, say where you are. Every
+    process of a service answers, not one of them; without the setting TIME_MACHINE none does.
+    """
+
+    offset_microseconds: Annotated[int, Meta(ge=0, le=MAX_EXACT_INTEGER)] | None = None

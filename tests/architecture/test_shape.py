@@ -15,10 +15,10 @@ MAX_FUNCTION_LINES = 50
 MAX_README_LINES = 40
 # The chassis without contracts (their size is the system's), migrations, and what agents import.
 # Over the 20 files and 2,000 lines we set out with: answers to repeated requests, steps and the
-# requests they answer, jobs and pulling each became clearer in a file of their own, and every
-# failure that the tests of the chassis found has its lines.
-MAX_CHASSIS_FILES = 26
-MAX_CHASSIS_LINES = 3600
+# requests they answer, jobs, pulling and the time machine each became clearer in a file of their
+# own, and every failure that the tests of the chassis found has its lines.
+MAX_CHASSIS_FILES = 28
+MAX_CHASSIS_LINES = 3800
 
 ALLOWED = {
     "__init__",

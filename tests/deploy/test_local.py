@@ -1,12 +1,13 @@
 """`make run`: ready with one command, nothing left behind, nothing lost, every "no" a sentence."""
 
+import asyncio
 import re
 import signal
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from deploy.credentials import issue
 from deploy.local.options import PORTS
 from deploy.services import GATEWAY, OWNERS
 from deploy.stripe import SANDBOX
+from deploy.time_machine import main as travel
 from tests.deploy.local_run import CANARY, READY, LocalRun, alive, refusal
 from tests.examples import CALL_PICOUSD, call, envelope
 from tests.servers import start_nats, start_postgres
 from tests.stack import until
 
 SENTENCE = r"^[^\n]+\.$"
+MONTH = timedelta(days=31)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,18 @@ async def test_credits_bought_as_it_tells_are_there_once_the_page_is_paid(
     )
 
 
+async def test_all_of_it_can_be_moved_forward_in_time_and_tokens_still_hold(
+    running: LocalRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nats_url = f"nats://127.0.0.1:{running.ports['NATS_PORT']}"
+    sandbox_url = f"http://127.0.0.1:{running.ports['SANDBOX_PORT']}"
+    where = ["--home", str(running.home), "--nats-url", nats_url, "--sandbox-url", sandbox_url]
+    assert await asyncio.to_thread(travel, ["--days", "31", *where]) == 0
+    assert "Arrived after" in capsys.readouterr().out
+    found = await get(running, token_in(running.output), "")
+    assert datetime.fromisoformat(found["free_workflows_reset_at"]) > datetime.now(UTC) + MONTH
+
+
 def test_its_secrets_are_its_owners_alone(running: LocalRun) -> None:
     assert stat.S_IMODE(running.home.stat().st_mode) == 0o700
     secrets = list((running.home / "keys").iterdir())
@@ -86,8 +101,9 @@ def test_children_get_the_settings_they_need_and_nothing_else(running: LocalRun)
         SANDBOX: signed | {"SANDBOX_HOME", "SANDBOX_WEBHOOK_URL"},
     }
     assert set(told) == {SANDBOX, GATEWAY, *OWNERS}
+    with_sandbox = base | {"TIME_MACHINE"}
     for name, settings in told.items():
-        assert set(child(running, f"services.{name}").environ()) == base | settings
+        assert set(child(running, f"services.{name}").environ()) == with_sandbox | settings
     for each in running.family()[1:]:
         assert CANARY not in each.environ()
 

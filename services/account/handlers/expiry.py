@@ -1,6 +1,7 @@
 """What is past its time is let go: holds that nobody committed, credits that nobody spent."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from services.account.handlers import audit
 from services.account.handlers.books import Books, Note
@@ -34,3 +35,7 @@ class Expiry:
             note = Note(audit.OURSELVES, "credits_expired", "credits")
             events += await self._books.close(db, book, note)
         return events
+
+    async def next_due(self, db: Db) -> datetime | None:
+        """When something passes its time next."""
+        return await due.next_expiry(db)

@@ -1,5 +1,7 @@
 """What is past its time: lots with free credits, and holds that nobody committed."""
 
+from datetime import datetime
+
 from shared.database import Db
 
 _DUE = """
@@ -29,3 +31,17 @@ async def list_due_holds(db: Db, organization_id: str, limit: int) -> list[str]:
     """Holds of one organization that nobody committed in time."""
     rows = await db.driver.fetch(_DUE_HOLDS, organization_id, db.now, limit)
     return [row["hold_id"] for row in rows]
+
+
+_NEXT = """
+SELECT least(
+    (SELECT min(expires_at) FROM credit_lots WHERE remaining_cents > held_cents),
+    (SELECT min(expires_at) FROM holds WHERE status = 'held')
+)
+"""
+
+
+async def next_expiry(db: Db) -> datetime | None:
+    """When the next thing passes its time."""
+    moment: datetime | None = await db.driver.fetchval(_NEXT)
+    return moment

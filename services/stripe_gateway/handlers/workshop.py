@@ -36,7 +36,7 @@ class Workshop:
     async def open(self, database: Database, settings: StripeSettings) -> AsyncIterator[None]:
         """Be ready until the process ends."""
         self.database, self.settings = database, settings
-        self.api = StripeApi(settings)
+        self.api = StripeApi(settings, database.clock)
         try:
             yield
         finally:

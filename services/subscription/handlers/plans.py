@@ -1,6 +1,7 @@
 """Facts that move a plan: what stands at Stripe, lifetimes paid for or given back, grace over."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -19,6 +20,7 @@ from services.subscription.store.subscriptions import (
     list_overdue,
     list_purchases,
     list_subscriptions,
+    next_overdue,
     save_purchase,
     save_subscription,
 )
@@ -133,6 +135,11 @@ class Plans:
             await save_subscription(db, suspended)
             events += await settle(self._means, db, standing.organization)
         return events
+
+    async def next_suspension(self, db: Db) -> datetime | None:
+        """When the next grace is over."""
+        since = await next_overdue(db)
+        return None if since is None else since + self._means.terms.grace
 
 
 async def _purchase(db: Db, organization_id: str, session_id: str) -> PurchaseRow:

@@ -21,6 +21,7 @@ from services.subscription.store.workflows import (
     find_workflows,
     get_totals,
     list_expired,
+    next_expiry,
     save_workflows,
 )
 from services.subscription.tables import WorkflowRow
@@ -134,6 +135,10 @@ class Workflows:
                     _, released = await self.release_row(db, row, "expired", standing.at)
                     events += released
         return events
+
+    async def next_expiry(self, db: Db) -> datetime | None:
+        """When the next reservation's time is over."""
+        return await next_expiry(db)
 
     async def totals(self, request: GetWorkflowTotals, db: Db) -> WorkflowTotals:
         """Counters beside what they must be the sums of."""

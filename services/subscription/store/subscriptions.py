@@ -21,6 +21,7 @@ SELECT organization_id FROM subscriptions
 WHERE live AND past_due_since <= $1 AND suspended_at IS NULL
 ORDER BY past_due_since LIMIT $2
 """
+_NEXT_OVERDUE = "SELECT min(past_due_since) FROM subscriptions WHERE live AND suspended_at IS NULL"
 
 
 async def find_live(db: Db, organization_id: str) -> SubscriptionRow | None:
@@ -60,6 +61,12 @@ async def set_live(db: Db, organization_id: str, subscription_id: str | None) ->
 async def list_overdue(db: Db, since: datetime, limit: int) -> Sequence[str]:
     """Organizations whose plan has been past due since then and is not suspended yet."""
     return [row["organization_id"] for row in await db.driver.fetch(_OVERDUE, since, limit)]
+
+
+async def next_overdue(db: Db) -> datetime | None:
+    """Since when the plan has been past due that is to be suspended next."""
+    moment: datetime | None = await db.driver.fetchval(_NEXT_OVERDUE)
+    return moment
 
 
 async def save_purchase(db: Db, row: PurchaseRow) -> None:

@@ -41,6 +41,7 @@ SELECT organization_id, workflow_id FROM workflows
 WHERE state IN ('pending', 'reserved') AND expires_at <= $1
 ORDER BY organization_id, expires_at LIMIT $2
 """
+_NEXT_EXPIRY = "SELECT min(expires_at) FROM workflows WHERE state IN ('pending', 'reserved')"
 _BY_QUOTA = "covered_by IN ('plan', 'free', 'auto_billing')"
 _TOTALS = f"""
 WITH runs AS (
@@ -90,6 +91,12 @@ async def list_expired(db: Db, at: datetime, limit: int) -> Sequence[tuple[str, 
     """(organization, workflow) of reservations whose time is over."""
     rows = await db.driver.fetch(_EXPIRED, at, limit)
     return [(row["organization_id"], row["workflow_id"]) for row in rows]
+
+
+async def next_expiry(db: Db) -> datetime | None:
+    """When the next reservation's time is over."""
+    moment: datetime | None = await db.driver.fetchval(_NEXT_EXPIRY)
+    return moment
 
 
 async def get_totals(db: Db, organization_id: str | None) -> WorkflowTotals:
