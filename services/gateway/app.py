@@ -28,6 +28,7 @@ from services.gateway.edge import OutgoingHeaders, TraceMiddleware
 from services.gateway.errors import EXCEPTION_HANDLERS, NOT_FOUND, response_of
 from services.gateway.events import StreamLimits
 from services.gateway.gauges import Gauges
+from services.gateway.invoice_desk import InvoiceDesk
 from services.gateway.jwks import PublishedKeys, fetch_from
 from services.gateway.live import LiveEvents
 from services.gateway.parameters import Given, StrictRequest
@@ -96,9 +97,12 @@ def create_app(
             "stream_limits": _given(stream_limits or StreamLimits()),
             "stream_slots": _given(Slots("streams", total=500, each=20)),
             "export_slots": _given(Slots("exports", total=8, each=2)),
+            "document_slots": _given(Slots("documents", total=16, each=4)),
             "webhook_slots": _given(Slots("webhooks", total=64, each=64)),
             "attach_limit": _given(HourlyLimit("attaches", settings.attaches_per_hour)),
             "setup_limit": _given(HourlyLimit("setups", settings.checkouts_per_hour)),
+            "generate_limit": _given(HourlyLimit("invoices", settings.invoices_per_hour)),
+            "pay_limit": _given(HourlyLimit("payments", settings.payments_per_hour)),
         },
         openapi_config=_openapi(settings),
         logging_config=None,
@@ -135,12 +139,15 @@ def _for_each_request(
     def teller(caller: Given[Caller]) -> Teller:
         return Teller(caller, account_ids)
 
+    def invoice_desk(caller: Given[Caller]) -> InvoiceDesk:
+        return InvoiceDesk(caller, account_ids)
+
     def gauges(caller: Given[Caller]) -> Gauges:
         return Gauges(caller, clock)
 
     return {
         make.__name__: Provide(make, sync_to_thread=False)
-        for make in (caller, counter, teller, gauges)
+        for make in (caller, counter, teller, invoice_desk, gauges)
     }
 
 

@@ -33,11 +33,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 class Permission(msgspec.Struct, frozen=True, kw_only=True):
     """What a route demands. Without any field: a signed-in user, whatever the organization.
 
-    `roles` are the roles that suffice in the organization of the path.
+    `roles` are the roles that suffice in the organization of the path, `found` those that suffice
+    in the organization of what is asked for by its id: the handler looks there, and only there.
     """
 
     anyone: bool = False
     roles: frozenset[Role] = frozenset()
+    found: frozenset[Role] = frozenset()
     services: bool = False
     operators: bool = False
 
@@ -47,6 +49,8 @@ PERMISSIONS: Mapping[str, Permission] = {
     "signed_in": Permission(),
     "read": Permission(roles=READERS),
     "manage": Permission(roles=MANAGERS),
+    "read_found": Permission(found=READERS),
+    "manage_found": Permission(found=MANAGERS),
     # Stripe proves itself by its signature, which the service that keeps the secret verifies.
     "webhook": Permission(anyone=True),
     # The platform that runs workflows asks and tells unattended.
@@ -74,6 +78,7 @@ ROLE_TOO_LOW = Denial(403, "role_too_low", "Your role in this organization does 
 UNKNOWN_ORGANIZATION = Denial(
     404, "organization_not_found", "There is no such organization, or it is not yours."
 )
+NOTHING_FOUND = Denial(404, "not_found", "There is nothing at this address, or it is not yours.")
 
 
 def denial(
@@ -90,7 +95,17 @@ def denial(
         return None if permission.services else SERVICE_REFUSED
     if permission.operators:
         return None if principal.is_operator else OPERATORS_ONLY
+    if permission.found:
+        return _found_denial(permission, principal)
     return _role_denial(permission, principal.roles.get(organization_id or ""))
+
+
+def _found_denial(permission: Permission, principal: Principal) -> Denial | None:
+    """Whoever may nowhere need not be looked up for."""
+    if not principal.roles:
+        return NOTHING_FOUND
+    may_somewhere = permission.found.intersection(principal.roles.values())
+    return None if may_somewhere else ROLE_TOO_LOW
 
 
 def _role_denial(permission: Permission, role: Role | None) -> Denial | None:

@@ -1,4 +1,4 @@
-// The part of the client's document that is answered so far, word for word.
+// The types of the client's document, word for word.
 
 interface StripeConfigResponse {
   publishable_key: string | null;
@@ -81,6 +81,47 @@ interface CheckoutResponse {
 
 interface PortalResponse {
   portal_url: string;
+}
+
+interface InvoiceResponse {
+  id: string;
+  invoice_number: string;
+  billing_account_id: string;
+  ticket_id: string | null;
+  stripe_invoice_id: string | null;
+  status: 'draft' | 'open' | 'paid' | 'past_due' | 'void';
+  period_start: string | null;
+  period_end: string | null;
+  subtotal: number;
+  tax_amount: number;
+  discount_amount: number;
+  total: number;
+  credits_applied: number;
+  amount_due: number;
+  amount_paid: number;
+  currency: string;
+  line_items: LineItem[];
+  description: string | null;
+  due_date: string | null;
+  finalized_at: string | null;
+  paid_at: string | null;
+  created_at: string | null;
+}
+
+interface UsageRecordResponse {
+  id: string;
+  billing_account_id: string;
+  ticket_id: string | null;
+  usage_type: string;
+  quantity: number;
+  unit_price: number;
+  total_price: number;
+  free_tier_used: boolean;
+  invoice_id: string | null;
+  billed: boolean;
+  usage_details: Record<string, any> | null;
+  recorded_at: string | null;
+  billed_at: string | null;
 }
 
 interface CostSummaryResponse {

@@ -52,7 +52,7 @@ from shared.contracts.operations import (
     ShowDeadLetter,
 )
 from shared.credentials import new_key, public_key
-from tests.gateway import billing_answers
+from tests.gateway import billing_answers, invoice_answers
 
 R = TypeVar("R", bound=Reply)
 
@@ -133,8 +133,9 @@ UNPRICED = UnpricedModel(
     first_seen_at=NOW,
 )
 
-ANSWERS: Mapping[type[Request[Any]], Reply] = {
+ANSWERS: Mapping[type[Request[Any]], Any] = {
     **billing_answers.ANSWERS,
+    **invoice_answers.ANSWERS,
     GetCostSummary: SUMMARY,
     ListCosts: CostPage(records=(RECORD,)),
     GetDailyCosts: DailyCosts(
@@ -174,7 +175,8 @@ class Asked(msgspec.Struct):
 
 
 class ScriptedServices:
-    """Answers requests from a table; a reply, a refusal, or an exception to raise.
+    """Answers requests from a table; a reply, a refusal, an exception to raise, or what a
+    function makes of the request.
 
     Every request must survive the wire, as a service would decode it.
     """
@@ -206,6 +208,8 @@ class ScriptedServices:
         answer = self.answers[type(request)]
         if isinstance(answer, list):
             answer = answer.pop(0)
+        if callable(answer):
+            answer = answer(request)
         if isinstance(answer, Exception):
             raise answer
         found: R | Refusal = answer
@@ -221,6 +225,8 @@ def settings(folder: Path | None = None, **changes: Any) -> GatewaySettings:
         "rate_limit_burst": 1_000_000,
         "attaches_per_hour": 1_000_000,
         "checkouts_per_hour": 1_000_000,
+        "invoices_per_hour": 1_000_000,
+        "payments_per_hour": 1_000_000,
         **changes,
     }
     if folder is not None:

@@ -29,7 +29,9 @@ from tests.gateway.scripted import (
 API = "/api/billing"
 ACCOUNT = f"{API}/account/{{organization_id:str}}"
 WORKFLOW = f"{ACCOUNT}/workflows/{{reservation_id:str}}"
+INVOICE = "/invoices/{invoice_id:str}"
 CREDITS = {"organization_id": "acme", "amount_usd": 10, "description": "goodwill"}
+VOID = {"organization_id": "acme", "reason": "a mistake"}
 PRICE = {
     "provider": "acme-llm",
     "model": "frontier",
@@ -91,6 +93,24 @@ EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", f"{WORKFLOW}/release"): ("manager or service", {}),
     ("POST", f"{ACCOUNT}/storage"): ("manager or service", {"storage_bytes": 1}),
     ("POST", f"{ACCOUNT}/agents"): ("manager or service", {"agents_in_use": 1}),
+    ("GET", f"{ACCOUNT}/invoices"): ("reader", None),
+    ("GET", f"{ACCOUNT}/invoices/upcoming"): ("reader", None),
+    ("POST", f"{ACCOUNT}/invoices/generate"): ("manager", None),
+    ("GET", f"{ACCOUNT}/usage"): ("reader", None),
+    ("GET", f"{API}{INVOICE}"): ("reader of what is found", None),
+    ("GET", f"{API}{INVOICE}/pdf"): ("reader of what is found", None),
+    ("GET", f"{API}{INVOICE}/html"): ("reader of what is found", None),
+    ("GET", f"{API}{INVOICE}/usage"): ("reader of what is found", None),
+    ("GET", f"{API}{INVOICE}/payments"): ("reader of what is found", None),
+    ("POST", f"{API}{INVOICE}/pay"): ("manager of what is found", {}),
+    ("POST", f"{API}/admin{INVOICE}/void"): ("operator", VOID),
+    ("POST", f"{API}/admin{INVOICE}/credit-notes"): (
+        "operator",
+        {**VOID, "credit_note_id": "n-1", "kind": "refund", "amount_usd": 1},
+    ),
+    ("GET", f"{API}/admin{INVOICE}/payments"): ("operator", None),
+    ("GET", f"{API}/admin/billing-terms"): ("operator", None),
+    ("POST", f"{API}/admin/billing-terms"): ("operator", {"organization_id": "acme"}),
     ("POST", f"{API}/admin/credits/grant"): ("operator", {**CREDITS, "grant_id": "g-1"}),
     ("POST", f"{API}/admin/credits/take"): ("operator", {**CREDITS, "taking_id": "t-1"}),
     ("POST", f"{API}/admin/tier"): ("operator", {"organization_id": "acme", "tier": "team"}),
@@ -115,7 +135,10 @@ EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
 
 # What a route demands beside a body.
 HEADERS = {f"{API}/webhooks/stripe": {"Stripe-Signature": "t=1,v1=00"}}
-QUERIES = {f"{API}/admin/audit": {"organization_id": "acme"}}
+QUERIES = {
+    f"{API}/admin/{name}": {"organization_id": "acme"}
+    for name in ("audit", "billing-terms", f"{INVOICE[1:]}/payments")
+}
 
 WHO = {
     "no token": {},
@@ -178,6 +201,7 @@ def address(path: str) -> str:
         .replace("{agent_id:str}", "agent-1")
         .replace("{letter_id:int}", "7")
         .replace("{payment_method_id:str}", "pm_1")
+        .replace("{invoice_id:str}", "invoice-1")
         .replace("{session_id:str}", "cs_1")
         .replace("{reservation_id:str}", "reservation-1")
         .replace("{path:str}", "openapi.yaml")
@@ -205,7 +229,9 @@ async def test_a_route_lets_in_whom_the_table_says(
         assert answer.status_code in {200, 201, 204} or path == "/schema/{path:str}"
     else:
         assert answer.status_code == answer.json()["status_code"] == expected
-        assert not services.asked
+        # What has no organization in its address is looked up among the caller's, and nothing else.
+        assert all("acme" not in each.request.organization_ids for each in services.asked)
+        assert not services.asked or needs.endswith("found")
 
 
 @pytest.mark.parametrize("who", ["no token", "viewer", "operator"])

@@ -11,7 +11,12 @@ from litestar import Litestar
 from tests.gateway.scripted import bearer
 
 TYPES = Path(__file__).with_name("billing_types.ts").read_text()
-JSON_TYPES = {"string": {"string"}, "number": {"number", "integer"}, "boolean": {"boolean"}}
+JSON_TYPES = {
+    "string": {"string"},
+    "number": {"number", "integer"},
+    "boolean": {"boolean"},
+    "Record<string, any>": {"UsageDetails"},
+}
 # Dollars, with a fraction; the other numbers are counts.
 DOLLARS = {
     "total_cost",
@@ -22,6 +27,15 @@ DOLLARS = {
     "total_amount_spent",
     "lifetime_purchase_amount",
     "storage_used_gb",
+    "subtotal",
+    "tax_amount",
+    "discount_amount",
+    "total",
+    "credits_applied",
+    "amount_due",
+    "amount_paid",
+    "unit_price",
+    "total_price",
 }
 # What the gateway calls the bodies that the document calls requests.
 BODIES = {
@@ -94,10 +108,12 @@ def test_a_request_may_be_what_the_document_says(app: Litestar, name: str) -> No
 
 
 def test_the_document_is_read_whole() -> None:
-    assert len(ANSWERS) == 9
+    assert len(ANSWERS) == 11
     assert len(REQUESTS) == 3
     assert len(ANSWERS["BillingAccountResponse"]) == 15
     assert len(ANSWERS["SubscriptionResponse"]) == 24
+    assert len(ANSWERS["InvoiceResponse"]) == 22
+    assert len(ANSWERS["UsageRecordResponse"]) == 13
 
 
 async def test_money_arrives_as_a_number_and_time_with_a_zone(client: httpx.AsyncClient) -> None:
