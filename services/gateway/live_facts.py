@@ -7,11 +7,19 @@ from typing import Any
 import msgspec
 
 from services.gateway.dollars import dollars_of_cents
+from services.gateway.live_invoices import live_invoice, live_payment, live_usage
 from services.gateway.responses import ApiResponse
 from services.gateway.translations import live_costs
-from shared.contracts.account import AccountChanged, AccountStatus, CreditEntryKind, CreditsChanged
+from shared.contracts.account import (
+    AccountChanged,
+    AccountStatus,
+    CreditEntryKind,
+    CreditsChanged,
+    CreditsLow,
+)
 from shared.contracts.base import Event, event_subject
 from shared.contracts.cost_metering import CostsRecorded
+from shared.contracts.invoicing import InvoiceChanged, PaymentChanged, UsageRecorded
 from shared.contracts.stripe_gateway import PaymentMethodsChanged, PurchaseKind, PurchasePaid
 from shared.contracts.subscription import (
     LimitReached,
@@ -89,6 +97,15 @@ class LiveLimit(ApiResponse, frozen=True, kw_only=True):
     reached_at: datetime
 
 
+class LiveLowCredits(ApiResponse, frozen=True, kw_only=True):
+    """Data of `credits_low`, in dollars."""
+
+    organization_id: str
+    credit_balance: float
+    threshold: float
+    noticed_at: datetime
+
+
 def _account(fact: AccountChanged) -> LiveAccount:
     return LiveAccount(
         organization_id=fact.organization_id,
@@ -156,6 +173,15 @@ def _limit(fact: LimitReached) -> LiveLimit:
     )
 
 
+def _low_credits(fact: CreditsLow) -> LiveLowCredits:
+    return LiveLowCredits(
+        organization_id=fact.organization_id,
+        credit_balance=dollars_of_cents(fact.balance_cents),
+        threshold=dollars_of_cents(fact.threshold_cents),
+        noticed_at=fact.noticed_at,
+    )
+
+
 # No other fact leaves.
 SHOWN: Mapping[type[Event], Callable[[Any], msgspec.Struct]] = {
     CostsRecorded: live_costs,
@@ -165,6 +191,10 @@ SHOWN: Mapping[type[Event], Callable[[Any], msgspec.Struct]] = {
     PurchasePaid: _purchase,
     PlanChanged: _plan,
     LimitReached: _limit,
+    UsageRecorded: live_usage,
+    InvoiceChanged: live_invoice,
+    PaymentChanged: live_payment,
+    CreditsLow: _low_credits,
 }
 
 

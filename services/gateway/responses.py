@@ -135,6 +135,10 @@ class LiveEventResponse(ApiResponse, frozen=True, kw_only=True):
         "purchase_paid",
         "plan_changed",
         "limit_reached",
+        "usage_recorded",
+        "invoice_changed",
+        "payment_changed",
+        "credits_low",
         "resync",
     ]
     data: str

@@ -21,11 +21,13 @@ from services.gateway.live import (
 )
 from services.gateway.live_facts import SHOWN, live_subjects
 from shared.clock import FixedClock
-from shared.contracts.account import AccountChanged, Buyer, CreditsChanged
+from shared.contracts.account import AccountChanged, Buyer, CreditsChanged, CreditsLow
 from shared.contracts.base import event_subject, name_of
 from shared.contracts.cost_metering import CostByModel, CostsRecorded
+from shared.contracts.invoicing import InvoiceChanged, PaymentChanged, UsageRecorded
 from shared.contracts.stripe_gateway import PaymentMethodsChanged, PurchasePaid
 from shared.contracts.subscription import LimitReached, PlanChanged
+from tests.gateway.invoice_answers import INVOICE, PAYMENT, RECORD
 from tests.gateway.scripted import (
     NOW,
     ScriptedServices,
@@ -440,6 +442,10 @@ def test_only_facts_with_a_form_for_customers_are_heard(app: Litestar) -> None:
         "event.stripe_gateway.purchase_paid.*",
         "event.subscription.plan_changed.*",
         "event.subscription.limit_reached.*",
+        "event.invoicing.usage_recorded.*",
+        "event.invoicing.invoice_changed.*",
+        "event.invoicing.payment_changed.*",
+        "event.account.credits_low.*",
     }
     names = {name_of(kind) for kind in SHOWN}
     assert len(names) == len(SHOWN)
@@ -562,6 +568,53 @@ def test_only_facts_with_a_form_for_customers_are_heard(app: Litestar) -> None:
                 "used": 80,
                 "limit": 100,
                 "reached_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            UsageRecorded(organization_id="acme", record=RECORD),
+            {
+                "record_id": "record-1",
+                "usage_type": "workflow_completion",
+                "covered_by": "none",
+                "total_price": 10.0,
+                "billed": True,
+                "recorded_at": "2026-11-22T11:59:00Z",
+            },
+        ),
+        (
+            InvoiceChanged(organization_id="acme", version=3, invoice=INVOICE, changed_at=NOW),
+            {
+                "invoice_id": "invoice-1",
+                "invoice_number": "INV-0123456789AB-000042",
+                "version": 3,
+                "status": "open",
+                "total": 32.13,
+                "amount_due": 19.99,
+                "amount_paid": 0.0,
+                "changed_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            PaymentChanged(organization_id="acme", version=2, payment=PAYMENT, changed_at=NOW),
+            {
+                "payment_id": "payment-1",
+                "invoice_id": "invoice-1",
+                "version": 2,
+                "status": "succeeded",
+                "amount": 19.99,
+                "refunded_amount": 0.0,
+                "failure_message": None,
+                "changed_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            CreditsLow(
+                organization_id="acme", balance_cents=499, threshold_cents=500, noticed_at=NOW
+            ),
+            {
+                "credit_balance": 4.99,
+                "threshold": 5.0,
+                "noticed_at": "2026-11-22T12:00:00Z",
             },
         ),
     ],
