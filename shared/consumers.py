@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from nats.aio.msg import Msg
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.bus import Bus, Message, backoff_seconds, message_from
@@ -108,7 +109,7 @@ def _organization_of(subject: str) -> str | None:
 
 async def _is_new(db: Db, consumer: str, message: Message) -> bool:
     message_id = message.message_id or hashlib.sha256(message.body).hexdigest()
-    row = {"consumer": consumer, "message_id": message_id, "heard_at": db.now}
+    row = {"consumer": consumer, "message_id": message_id, "heard_at": func.clock_timestamp()}
     added = await db.execute(insert(inbox).values(row).on_conflict_do_nothing())
     return added.rowcount == 1
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Table,
+    and_,
     delete,
     func,
     literal_column,
@@ -38,6 +39,7 @@ from shared.health import (
 from shared.logs import begin_trace
 from shared.outbox import add_events
 from shared.service import Periodic, Service
+from shared.steps import Step
 from shared.tables import answers, inbox, outbox, steps
 
 logger = logging.getLogger(__name__)
@@ -92,10 +94,18 @@ async def do_job(
         await add_events(db, await periodic.job(db))
 
 
-async def forget_old_rows(db: Db) -> Sequence[Event]:
-    """Let go of answers that nobody asks for any more, and of messages long heard."""
+async def forget_old_rows(db: Db, kinds: Iterable[Step[Any, Any]] = ()) -> Sequence[Event]:
+    """Let go of answers that nobody asks for any more, of messages long heard, and of concluded
+    steps of these kinds. What is parked or under way stays.
+    """
     await _forget(db, answers, answers.c.answered_at < db.now - KEPT_FOR)
-    await _forget(db, inbox, inbox.c.heard_at < db.now - HEARD_FOR)
+    # By the server's time, as the bus delivers again by its own: our clock may be set ahead.
+    await _forget(db, inbox, inbox.c.heard_at < func.statement_timestamp() - HEARD_FOR)
+    for kind in kinds:
+        if kind.kept_for is not None:
+            concluded = and_(steps.c.status == "concluded", steps.c.kind == kind.kind)
+            old = steps.c.concluded_at < db.now - kind.kept_for
+            await _forget(db, steps, concluded & old)
     return ()
 
 

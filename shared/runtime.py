@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -180,7 +181,8 @@ class Runtime:
         logger.info("service is taking work")
 
     async def _begin_jobs(self) -> None:
-        forget = Periodic("forget_old_rows", FORGET_SECONDS, forget_old_rows)
+        forgetting = partial(forget_old_rows, kinds=self.service.steps)
+        forget = Periodic("forget_old_rows", FORGET_SECONDS, forgetting)
         jobs = (*self.service.periodic, forget)
         for periodic in jobs:
             self._spawn(repeat(periodic, self.service.name, self.database, self.health))

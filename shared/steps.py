@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Row, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.answers import KEPT_FOR
 from shared.bus import backoff_seconds
 from shared.contracts.base import Event, Refusal, Reply, Request
 from shared.database import Database, Db, is_transient, wait_for
@@ -59,6 +60,9 @@ class Step(Generic[S, O]):
     """
 
     kind: ClassVar[str]
+    # How long a concluded one is remembered: for ever, unless something else than its id keeps
+    # its work from being done once more, or doing that changes nothing.
+    kept_for: ClassVar[timedelta | None] = None
     state: type[S]
 
     async def call(self, step_id: str, state: S) -> O:
@@ -75,6 +79,8 @@ class AnsweringStep(Step[S, O], Generic[Q, S, O]):
     a repetition finds it, whether it has concluded or is still under way.
     """
 
+    # Like any answer, and promised no longer to whoever repeats a key.
+    kept_for = KEPT_FOR
     request: type[Q]
 
     async def prepare(self, request: Q, db: Db) -> S | Reply:

@@ -42,7 +42,7 @@ inbox = Table(
     Column("consumer", Text, primary_key=True),
     Column("message_id", Text, primary_key=True),
     Column("heard_at", Moment, nullable=False),
-    Index("inbox_heard_at", "heard_at", postgresql_using="brin"),
+    Index("inbox_heard_at", "heard_at"),
 )
 
 # Answers given to requests that came with an idempotency key, stored together with the effect.
@@ -57,7 +57,7 @@ answers = Table(
     Column("refused", Integer, nullable=False),
     Column("reply", LargeBinary, nullable=False),
     Column("answered_at", Moment, nullable=False),
-    Index("answers_answered_at", "answered_at", postgresql_using="brin"),
+    Index("answers_answered_at", "answered_at"),
 )
 
 # Messages that could not be processed, kept until an operator decides.
@@ -104,6 +104,7 @@ steps = Table(
     Column("body_hash", LargeBinary),
     Column("refused", Boolean),
     Column("reply", LargeBinary),
+    Index("steps_concluded", "kind", "concluded_at", postgresql_where=text("status = 'concluded'")),
     Index("steps_open", "status", "due_at", postgresql_where=text("status <> 'concluded'")),
 )
 

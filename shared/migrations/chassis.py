@@ -27,9 +27,7 @@ def _create_answers() -> None:
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "principal", "operation", "idempotency_key"),
     )
-    op.create_index(
-        "answers_answered_at", "answers", ["answered_at"], unique=False, postgresql_using="brin"
-    )
+    op.create_index("answers_answered_at", "answers", ["answered_at"], unique=False)
 
 
 def _create_dead_letters() -> None:
@@ -66,7 +64,7 @@ def _create_inbox() -> None:
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("consumer", "message_id"),
     )
-    op.create_index("inbox_heard_at", "inbox", ["heard_at"], unique=False, postgresql_using="brin")
+    op.create_index("inbox_heard_at", "inbox", ["heard_at"], unique=False)
 
 
 def _create_outbox() -> None:
@@ -102,6 +100,13 @@ def _create_steps() -> None:
         sa.Column("refused", sa.Boolean(), nullable=True),
         sa.Column("reply", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("step_id"),
+    )
+    op.create_index(
+        "steps_concluded",
+        "steps",
+        ["kind", "concluded_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'concluded'"),
     )
     op.create_index(
         "steps_open",

@@ -12,7 +12,7 @@ from shared.answers import IN_FLIGHT, REUSED
 from shared.bus import AnswerTimedOut, Bus
 from shared.contracts.base import Refusal
 from shared.stepped_requests import PENDING
-from shared.steps import StepTimes
+from shared.steps import Step, StepTimes
 from tests.chassis.contracts.shop import ChargeCard, Charged
 from tests.chassis.stage import TIMES, Stage, ask_at_once
 from tests.chassis.toys import Shop
@@ -29,6 +29,14 @@ def noted(note: str) -> ChargeCard:
 async def only_step(stage: Stage) -> asyncpg.Record:
     (step,) = await stage.rows("shop", "SELECT * FROM steps")
     return step
+
+
+OLD_STEP = """
+INSERT INTO steps (step_id, kind, state, traceparent, status, due_at, created_at, concluded_at)
+SELECT $1 || ' ' || $2 || ' ' || days, $1, '{}', '', $2,
+       current_date + interval '1 year', current_date, current_date - days * interval '1 day'
+FROM unnest(array[29, 31]) AS days
+"""
 
 
 async def concluded(stage: Stage, status: str = "concluded") -> asyncpg.Record:
@@ -181,3 +189,28 @@ async def test_steps_are_carried_out_side_by_side(stage: Stage, bus: Bus) -> Non
 def test_a_call_ends_before_its_lease() -> None:
     with pytest.raises(ValueError, match="before its lease"):
         StepTimes(lease_seconds=5, call_seconds=5)
+
+
+class Guard(Step[ChargeCard, str]):
+    """A kind that does not say how long its ids may be forgotten after."""
+
+    kind = "guard"
+    state = ChargeCard
+
+
+async def test_what_was_concluded_long_ago_is_let_go_unless_its_id_guards_something(
+    stage: Stage,
+) -> None:
+    for kind in ("charge", "guard"):
+        for status in ("concluded", "parked", "prepared"):
+            await stage.rows("shop", OLD_STEP, kind, status)
+
+    async def kept() -> set[str]:
+        return {row["step_id"] for row in await stage.rows("shop", "SELECT step_id FROM steps")}
+
+    before = await kept()
+    shop = Shop()
+    shop.service.step(Guard())
+    async with stage.running(shop.service):
+        left = await until(kept, lambda ids: ids < before)
+    assert before - left == {"charge concluded 31"}

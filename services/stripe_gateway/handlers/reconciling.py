@@ -42,6 +42,7 @@ class WalkEvents(Step[WalkState, Walked]):
     """Walks Stripe's list of events; those that are known are passed over."""
 
     kind = "walk_events"
+    kept_for = timedelta(days=7)  # its name is the moment of its round, which never comes again
     state = WalkState
 
     def __init__(self, workshop: Workshop) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from services.subscription.handlers.means import Means
 from services.subscription.tables import WorkflowRow
+from shared.answers import KEPT_FOR
 from shared.contracts.account import CreditBalance, HoldCredits, SettleHold
 from shared.contracts.base import Event, Refusal
 from shared.database import Db
@@ -85,6 +86,8 @@ class SettleHolds(Step[Settling, CreditBalance | Refusal]):
     """Commits, renews or releases a hold."""
 
     kind: ClassVar[str] = "settle_hold"
+    # Account's own row of the hold refuses what it has done already.
+    kept_for = KEPT_FOR
     state = Settling
 
     def __init__(self, means: Means) -> None:

@@ -80,6 +80,8 @@ class Look(Step[LookState, Seen]):
     """Looks, and writes down what it saw."""
 
     kind = "look"
+    # Looking once more writes down what is there once more; an event is known by its own row.
+    kept_for = timedelta(days=7)
     state = LookState
 
     def __init__(self, workshop: Workshop, subjects: Subjects) -> None:
