@@ -95,14 +95,7 @@ def create_app(
             "live": _given(live or LiveEvents()),
             "issuer": _given(_issuer(settings)),
             "stream_limits": _given(stream_limits or StreamLimits()),
-            "stream_slots": _given(Slots("streams", total=500, each=20)),
-            "export_slots": _given(Slots("exports", total=8, each=2)),
-            "document_slots": _given(Slots("documents", total=16, each=4)),
-            "webhook_slots": _given(Slots("webhooks", total=64, each=64)),
-            "attach_limit": _given(HourlyLimit("attaches", settings.attaches_per_hour)),
-            "setup_limit": _given(HourlyLimit("setups", settings.checkouts_per_hour)),
-            "generate_limit": _given(HourlyLimit("invoices", settings.invoices_per_hour)),
-            "pay_limit": _given(HourlyLimit("payments", settings.payments_per_hour)),
+            **_limits(settings),
         },
         openapi_config=_openapi(settings),
         logging_config=None,
@@ -122,6 +115,20 @@ def _close_bodies(app: Litestar) -> None:
 
 def _given(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
+
+
+def _limits(settings: GatewaySettings) -> dict[str, Provide]:
+    """How many at once, and how often in an hour."""
+    return {
+        "stream_slots": _given(Slots("streams", total=500, each=20)),
+        "export_slots": _given(Slots("exports", total=8, each=2)),
+        "document_slots": _given(Slots("documents", total=16, each=4)),
+        "webhook_slots": _given(Slots("webhooks", total=64, each=64)),
+        "attach_limit": _given(HourlyLimit("attaches", settings.attaches_per_hour)),
+        "setup_limit": _given(HourlyLimit("setups", settings.checkouts_per_hour)),
+        "generate_limit": _given(HourlyLimit("invoices", settings.invoices_per_hour)),
+        "pay_limit": _given(HourlyLimit("payments", settings.payments_per_hour)),
+    }
 
 
 def _for_each_request(
