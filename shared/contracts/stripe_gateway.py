@@ -55,6 +55,8 @@ class PaymentMethodsChanged(Event, frozen=True, kw_only=True):
     has_payment_method: bool
     default_payment_method_id: str | None
     changed_at: datetime
+    # Null also of a default that is not a card.
+    default_card: PaymentMethod | None = None
 
 
 class ListPaymentMethods(Request[PaymentMethods], frozen=True, kw_only=True):

@@ -132,6 +132,8 @@ async def _keep_methods(
     version = await customers.set_methods(db, organization_id, methods, default)
     if version is None:
         return ()
+    listed = await customers.list_methods(db, organization_id)
+    cards = [each for each in listed.payment_methods if each.is_default and each.type == "card"]
     return (
         PaymentMethodsChanged(
             organization_id=organization_id,
@@ -139,5 +141,6 @@ async def _keep_methods(
             has_payment_method=bool(methods),
             default_payment_method_id=default,
             changed_at=db.now,
+            default_card=cards[0] if cards else None,
         ),
     )
