@@ -6,7 +6,7 @@ from typing import cast
 from shared.service import Service
 
 # Those that own tables, in the order in which they are prepared and started.
-OWNERS = ("account", "cost_metering", "invoicing", "stripe_gateway", "subscription")
+OWNERS = ("account", "cost_metering", "invoicing", "notices", "stripe_gateway", "subscription")
 GATEWAY = "gateway"
 # What the gateway hears to keep pages live, beside the answers to its own requests.
 GATEWAY_HEARS = ("event.>",)

@@ -20,6 +20,7 @@ from deploy.topology import declare_topology
 from services.account.app import service as account
 from services.cost_metering.app import service as cost_metering
 from services.invoicing.app import service as invoicing
+from services.notices.app import service as notices
 from services.stripe_gateway.app import service as stripe_gateway
 from services.subscription.app import service as subscription
 from shared.bus import Bus
@@ -32,7 +33,7 @@ from shared.service import Service
 from shared.settings import ServiceSettings, Settings
 from tests.servers import Servers
 
-SERVICES = (cost_metering, account, stripe_gateway, subscription, invoicing)
+SERVICES = (cost_metering, account, stripe_gateway, subscription, invoicing, notices)
 T = TypeVar("T")
 
 

@@ -83,7 +83,10 @@ def _chosen(options: Options) -> dict[str, str]:
     chosen = {
         "AUTH_SECRET_FILE": str(auth_secret(options.keys)),
         "STRIPE_FRONTEND_URL": ",".join(pages),
+        "BILLING_PAGE_URL": f"{pages[0]}/settings/billing",
     }
+    if os.environ.get("ENVIRONMENT", "development") == "development":
+        chosen["MAIL_FOLDER"] = str(options.home / "mail")
     if not options.has_sandbox:
         return chosen
     return chosen | {

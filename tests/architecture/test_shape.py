@@ -35,6 +35,7 @@ ALLOWED = {
     "pricebook",
     "tiers",
     "documents",
+    "mail",
     "stripe_api",
 }
 

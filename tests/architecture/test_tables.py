@@ -26,6 +26,7 @@ APPEND_ONLY = {
         "rate_cards",
     },
     "invoicing": {"credit_notes", "invoice_lines"},
+    "notices": set(),
     "stripe_gateway": {"money_movements"},
     "subscription": {"usage_events"},
 }

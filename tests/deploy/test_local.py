@@ -96,6 +96,7 @@ def test_children_get_the_settings_they_need_and_nothing_else(running: LocalRun)
         "account": bus | {"DATABASE_URL"},
         "cost_metering": bus | {"DATABASE_URL"},
         "invoicing": bus | {"DATABASE_URL"},
+        "notices": bus | {"DATABASE_URL", "MAIL_FOLDER", "BILLING_PAGE_URL"},
         "stripe_gateway": bus | signed | {"DATABASE_URL", "STRIPE_API_BASE", "STRIPE_FRONTEND_URL"},
         "subscription": bus | {"DATABASE_URL"},
         SANDBOX: signed | {"SANDBOX_HOME", "SANDBOX_WEBHOOK_URL"},

@@ -1,0 +1,1 @@
+"""Tells customers what they should know, once, on the bus and by mail."""

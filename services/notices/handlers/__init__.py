@@ -1,0 +1,1 @@
+"""What notices does about facts and requests."""

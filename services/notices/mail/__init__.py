@@ -1,0 +1,1 @@
+"""Mails: as they are written, and how they are handed over."""

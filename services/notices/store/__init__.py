@@ -1,0 +1,1 @@
+"""What notices remembers. An organization's row is locked before anything is said about it."""
