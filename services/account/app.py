@@ -16,6 +16,7 @@ from services.account.handlers.purchases import Purchases
 from services.account.tables.schema import metadata
 from shared.contracts import account as contracts
 from shared.contracts import stripe_gateway as stripe
+from shared.contracts import subscription
 from shared.database import Database
 from shared.requests import ReadFirst
 from shared.service import Service
@@ -54,6 +55,7 @@ service.hears(stripe.PaymentMethodsChanged)(accounts.set_payment_methods)
 service.hears(stripe.PurchasePaid)(purchases.grant_purchase)
 service.hears(stripe.PurchaseReversed)(purchases.reverse_purchase)
 service.hears(stripe.MoneyMoved)(accounts.count_money)
+service.hears(subscription.WorkflowCharged)(accounts.count_workflow)
 
 service.answers(contracts.GetAccount, writes=True)(
     ReadFirst(accounts.find_account, accounts.get_account)

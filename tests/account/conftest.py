@@ -1,6 +1,6 @@
 """Customers of two running replicas of account, whose clock a test may move."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -41,14 +41,16 @@ async def replicas(stack: Stack, clock: FixedClock) -> AsyncIterator[list[Runtim
 
 
 @pytest.fixture(scope="session")
-async def publisher(stack: Stack) -> AsyncIterator[JetStreamContext]:
-    """Stripe's gateway, which tells what happened at Stripe."""
-    keys = stack.servers.keys
-    if not keys.credentials_file("stripe_gateway").exists():
-        keys.issue_service("stripe_gateway", [], datetime.now(UTC))
-    connected = await stack.bus("stripe_gateway")
-    yield connected.connection.jetstream()
-    await connected.close()
+async def publishers(stack: Stack) -> AsyncIterator[Mapping[str, JetStreamContext]]:
+    """Who tells what account hears: each its own facts."""
+    connected = {}
+    for owner in ("stripe_gateway", "subscription"):
+        if not stack.servers.keys.credentials_file(owner).exists():
+            stack.servers.keys.issue_service(owner, [], datetime.now(UTC))
+        connected[owner] = await stack.bus(owner)
+    yield {owner: each.connection.jetstream() for owner, each in connected.items()}
+    for each in connected.values():
+        await each.close()
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +65,12 @@ async def topology(stack: Stack) -> AsyncIterator[JetStreamContext]:
 async def quiet_customer(
     stack: Stack,
     bus: Bus,
-    publisher: JetStreamContext,
+    publishers: Mapping[str, JetStreamContext],
     topology: JetStreamContext,
     clock: FixedClock,
 ) -> Customer:
     """An organization of its own; nothing runs unless the test starts it."""
-    customer = Customer(stack, bus, publisher, topology, clock, f"org-{uuid4().hex[:12]}")
+    customer = Customer(stack, bus, publishers, topology, clock, f"org-{uuid4().hex[:12]}")
     await customer.listen()
     return customer
 

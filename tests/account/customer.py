@@ -1,6 +1,6 @@
 """An organization as account meets it: requests over the bus, and what Stripe's gateway tells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ from shared.contracts.account import (
     SettleHold,
     TakeCredits,
 )
-from shared.contracts.base import Event, Refusal, Request, event_subject, name_of
+from shared.contracts.base import Event, Refusal, Request, event_subject, name_of, owner_of
 from shared.contracts.stripe_gateway import PurchasePaid, PurchaseReversed
 from tests.account.invariants import check_credits
 from tests.stack import Stack, until
@@ -42,7 +42,7 @@ class Customer:
 
     stack: Stack
     bus: Bus
-    publisher: JetStreamContext
+    publishers: Mapping[str, JetStreamContext]
     topology: JetStreamContext
     clock: FixedClock
     organization_id: str
@@ -63,7 +63,7 @@ class Customer:
         return [body for fact, body in self.told if fact == name_of(kind)]
 
     async def tell(self, *events: Event, times: int = 1) -> None:
-        """Publish facts of Stripe's gateway, and wait until account has heard them.
+        """Publish facts of others, and wait until account has heard them.
 
         Two replicas hear them at once: what must be heard in order is told one by one.
         """
@@ -72,11 +72,12 @@ class Customer:
         await self.idle()
 
     async def publish(self, *events: Event) -> None:
-        """Publish facts of Stripe's gateway, each as a message of its own."""
+        """Publish facts of others, each as a message of its own."""
         for event in events:
             subject = event_subject(type(event), self.organization_id)
             headers = {"Nats-Msg-Id": uuid4().hex}
-            await self.publisher.publish(subject, msgspec.json.encode(event), headers=headers)
+            publisher = self.publishers[owner_of(type(event))]
+            await publisher.publish(subject, msgspec.json.encode(event), headers=headers)
 
     async def idle(self, timeout_seconds: float = 20) -> None:
         """Wait until account has heard everything."""

@@ -18,6 +18,7 @@ from shared.contracts.account import (
     UpdateAccount,
 )
 from shared.contracts.stripe_gateway import CustomerLinked, MoneyMoved, PaymentMethodsChanged
+from shared.contracts.subscription import CoveredBy, WorkflowCharged
 from tests.account.customer import Customer
 from tests.stack import until
 
@@ -49,6 +50,22 @@ def moved(customer: Customer, movement_id: str, cents: int) -> MoneyMoved:
         purpose="credits" if cents > 0 else "refund",
         reference="cs_1",
         moved_at=customer.clock.now(),
+    )
+
+
+def charged(customer: Customer, workflow_id: str, covered_by: CoveredBy) -> WorkflowCharged:
+    return WorkflowCharged(
+        organization_id=customer.organization_id,
+        workflow_id=workflow_id,
+        reservation_id=f"reservation-{workflow_id}",
+        ticket_id=None,
+        tier="free",
+        covered_by=covered_by,
+        unit_price_cents=1000,
+        hold_id=None,
+        period_start=None,
+        completed_at=customer.clock.now(),
+        charged_at=customer.clock.now(),
     )
 
 
@@ -214,3 +231,17 @@ async def test_another_organization_is_untouched(customer: Customer, bus: Bus) -
         "updated_at": before.updated_at,
     }
     assert msgspec.structs.replace(after, **own) == before
+
+
+async def test_every_workflow_that_completed_is_counted_whatever_covered_it(
+    customer: Customer,
+) -> None:
+    # Nobody has asked for the account before.
+    await customer.tell(
+        charged(customer, "w1", "free"),
+        charged(customer, "w2", "plan"),
+        charged(customer, "w3", "credits"),
+        charged(customer, "w4", "none"),
+    )
+
+    assert (await customer.account()).total_workflows_completed == 4

@@ -19,6 +19,7 @@ from shared.contracts.account import (
 )
 from shared.contracts.base import Event
 from shared.contracts.stripe_gateway import CustomerLinked, MoneyMoved, PaymentMethodsChanged
+from shared.contracts.subscription import WorkflowCharged
 from shared.database import Db
 
 
@@ -106,6 +107,13 @@ async def count_money(event: MoneyMoved, db: Db) -> Sequence[Event]:
     events = await open_account(db, event.organization_id)
     await accounts.lock_account(db, event.organization_id)
     await accounts.add_movement(db, event)
+    return events
+
+
+async def count_workflow(event: WorkflowCharged, db: Db) -> Sequence[Event]:
+    """Count a workflow that completed; each is told of once, free ones too."""
+    events = await open_account(db, event.organization_id)
+    await accounts.add_workflow(db, event.organization_id)
     return events
 
 

@@ -85,6 +85,17 @@ async def set_account(
     )
 
 
+async def add_workflow(db: Db, organization_id: str) -> None:
+    """Count one workflow that completed."""
+    await db.execute(
+        update(accounts)
+        .where(accounts.c.organization_id == organization_id)
+        .values(
+            total_workflows_completed=accounts.c.total_workflows_completed + 1, updated_at=db.now
+        )
+    )
+
+
 async def add_movement(db: Db, moved: MoneyMoved) -> None:
     """Count money into what an account has spent, once per movement."""
     row = {
