@@ -1,10 +1,12 @@
 """Asking services on somebody's behalf; what goes wrong becomes an HTTP error here."""
 
-from typing import Protocol, TypeVar
+import asyncio
+from typing import Any, Protocol, TypeVar
 
 from services.gateway.errors import RETRY_AFTER_SECONDS, ApiError, unavailable
 from services.gateway.permissions import Principal
 from shared.bus import AnswerFailed, AnswerTimedOut, NoAnswerer
+from shared.contracts.account import GetAccount
 from shared.contracts.base import Refusal, Reply, Request
 
 R = TypeVar("R", bound=Reply)
@@ -12,13 +14,18 @@ R = TypeVar("R", bound=Reply)
 ANSWER_SECONDS = 5.0
 # What Stripe has to do with takes as long as Stripe takes.
 STRIPE_SECONDS = 30.0
+# The customer of a new account is made at Stripe in the background, usually within a second: who
+# needs it is kept waiting so long, and it is looked for so often, before the answer is "later".
+SET_UP_SECONDS = 5.0
+LOOK_SECONDS = 0.2
+CUSTOMER_PENDING = "customer_pending"
 # Refusals that time alone mends: what is asked for, or what it needs, is still being worked on.
 UNDER_WAY = frozenset(
     {
         "pending",
         "idempotency_key_in_flight",
         "charge_in_flight",
-        "customer_pending",
+        CUSTOMER_PENDING,
         "customer_replaced",
         "stripe_busy",
     }
@@ -56,9 +63,41 @@ class Caller:
         idempotency_key: str | None = None,
         timeout_seconds: float = ANSWER_SECONDS,
     ) -> R:
-        """The answer; a refusal, a missing service or a late answer is an ApiError."""
+        """The answer; a refusal, a missing service or a late answer is an ApiError.
+
+        What needs a customer at Stripe waits a moment for the one of a new account.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + SET_UP_SECONDS
+        while True:
+            answer = await self._answer(request, owner, idempotency_key, timeout_seconds)
+            if not isinstance(answer, Refusal):
+                return answer
+            if answer.code != CUSTOMER_PENDING or loop.time() > give_up_at:
+                later = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+                raise ApiError(
+                    answer.status,
+                    answer.code,
+                    answer.detail,
+                    headers=later if answer.code in UNDER_WAY else {},
+                )
+            await self._open_account(request)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _open_account(self, request: Request[Any]) -> None:
+        """Have the customer made: whoever asks for an account opens it, and maybe nobody has."""
+        organization_id: str = request.organization_id  # type: ignore[attr-defined]
+        await self._answer(GetAccount(organization_id=organization_id))
+
+    async def _answer(
+        self,
+        request: Request[R],
+        owner: str | None = None,
+        idempotency_key: str | None = None,
+        timeout_seconds: float = ANSWER_SECONDS,
+    ) -> R | Refusal:
         try:
-            answer = await self._bus.ask(
+            return await self._bus.ask(
                 request,
                 owner=owner,
                 principal=self.principal.name,
@@ -79,7 +118,3 @@ class Caller:
             raise unavailable(
                 "service_failed", "This part of billing met a problem; it has been logged."
             ) from None
-        if isinstance(answer, Refusal):
-            later = {"Retry-After": str(RETRY_AFTER_SECONDS)} if answer.code in UNDER_WAY else {}
-            raise ApiError(answer.status, answer.code, answer.detail, headers=later)
-        return answer

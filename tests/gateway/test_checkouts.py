@@ -6,10 +6,13 @@ import httpx
 import msgspec
 import pytest
 
+from services.gateway import asks
 from shared.bus import NoAnswerer
+from shared.contracts.account import GetAccount
 from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import CreateCheckout, CreatePortal, GetCheckout
 from shared.contracts.subscription import Offer, OfferTier
+from tests.gateway.billing_answers import CHECKOUT
 from tests.gateway.scripted import ScriptedServices, app_of, bearer, client_of, settings
 from tests.gateway.test_redirects import REFUSED
 
@@ -172,14 +175,37 @@ async def test_a_tier_that_is_none_is_a_422(
 
 @pytest.mark.parametrize("code", ["pending", "customer_pending", "idempotency_key_in_flight"])
 async def test_what_is_still_being_worked_on_says_when_to_ask_again(
-    client: httpx.AsyncClient, services: ScriptedServices, code: str
+    client: httpx.AsyncClient,
+    services: ScriptedServices,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
 ) -> None:
+    monkeypatch.setattr(asks, "SET_UP_SECONDS", 0.1)
     services.answers[CreateCheckout] = Refusal(code=code, detail="Ask again.")
 
     answer = await post(client, CREDITS, {"amount_usd": 5})
 
     assert (answer.status_code, answer.json()["code"]) == (409, code)
     assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_the_first_who_buys_waits_a_moment_for_the_customer(
+    client: httpx.AsyncClient, services: ScriptedServices
+) -> None:
+    pending = Refusal(code="customer_pending", detail="Ask again.")
+    services.answers[CreateCheckout] = [pending, CHECKOUT]
+
+    answer = await post(client, CREDITS, {"amount_usd": 5}, **{"Idempotency-Key": "key-1"})
+
+    assert (answer.status_code, answer.json()) == (200, PAGE)
+    # Nobody may have asked for the account before, and asking for it opens it.
+    assert [type(each.request) for each in services.asked] == [
+        CreateCheckout,
+        GetAccount,
+        CreateCheckout,
+    ]
+    assert services.asked[0].request == services.last.request
+    assert services.asked[0].idempotency_key == services.last.idempotency_key == "key-1"
 
 
 async def test_another_conflict_is_not_mended_by_waiting(
