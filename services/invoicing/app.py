@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from services.invoicing.handlers import profiles, usage
+from services.invoicing.handlers import profiles, usage, views
+from services.invoicing.handlers.generating import GeneratesInvoice, PreviewsInvoice
 from services.invoicing.handlers.means import Means
 from services.invoicing.settings import InvoicingSettings
 from services.invoicing.tables.payments import metadata
@@ -26,3 +27,9 @@ service.hears(subscription.PlanChanged)(profiles.follow_plan)
 service.hears(subscription.WorkflowCharged)(usage.add_workflow)
 
 service.answers(contracts.ListUsageRecords)(usage.list_usage)
+service.answers(contracts.ListInvoices)(views.list_invoices)
+service.answers(contracts.GetInvoice)(views.get_invoice)
+service.answers(contracts.ListInvoiceUsage)(views.list_invoice_usage)
+
+for step in (GeneratesInvoice, PreviewsInvoice):
+    service.step(step(means))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from services.invoicing.rules.taxes import TaxRates, rate_of_account
 from services.invoicing.settings import InvoicingSettings
 from shared.bus import AnswerFailed, Bus
 from shared.contracts.base import Refusal, Reply, Request
@@ -20,7 +21,8 @@ R = TypeVar("R", bound=Reply)
 class Means:
     """Opened before anything is handled. Several replicas in one process share the last bus."""
 
-    def __init__(self) -> None:
+    def __init__(self, tax_rates: TaxRates = rate_of_account) -> None:
+        self.tax_rates = tax_rates
         self._settings: InvoicingSettings | None = None
         self._buses: list[Bus] = []
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.invoicing.rules.usage import PICOUSD_PER_CENT, record_workflow
+from services.invoicing.rules.usage import record_workflow
 from services.invoicing.store.profiles import find_profile
 from services.invoicing.store.usage import add_record, list_records
 from services.invoicing.tables import ProfileRow, UsageRow
@@ -17,6 +17,7 @@ from shared.contracts.invoicing import (
 )
 from shared.contracts.subscription import WorkflowCharged
 from shared.database import Db
+from shared.money import PICOUSD_PER_CENT
 
 FOREIGN_CURSOR = Refusal(
     code="invalid_cursor", detail="`cursor` is not one that a page of usage gave.", status=422

@@ -1,9 +1,12 @@
 """What a use costs, and whether an invoice will ever carry it."""
 
+from datetime import datetime
+
+from services.invoicing.rules.profiles import month_of, next_close
 from services.invoicing.tables.rows import UsageRow
 from shared.contracts.subscription import CoveredBy, WorkflowCharged
+from shared.money import PICOUSD_PER_CENT
 
-PICOUSD_PER_CENT = 10**10
 # Covered without money: billed as soon as it is recorded, and never invoiced.
 INCLUDED: frozenset[CoveredBy] = frozenset({"plan", "free"})
 
@@ -29,5 +32,11 @@ def record_workflow(charged: WorkflowCharged, record_id: str) -> UsageRow:
         hold_id=charged.hold_id,
         occurred_at=charged.completed_at,
         recorded_at=charged.charged_at,
-        billed_at=charged.charged_at if included else None,
+        billed_at=charged.charged_at if total_cents == 0 else None,
+        late_month=late_month(charged.completed_at, charged.charged_at),
     )
+
+
+def late_month(occurred_at: datetime, recorded_at: datetime) -> datetime | None:
+    """The month a use belongs to, if that was closed before anybody knew of it."""
+    return month_of(occurred_at) if recorded_at >= next_close(occurred_at) else None

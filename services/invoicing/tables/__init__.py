@@ -8,6 +8,7 @@ from services.invoicing.tables.rows import (
     PaymentRow,
     ProfileRow,
     UsageRow,
+    Use,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "PaymentRow",
     "ProfileRow",
     "UsageRow",
+    "Use",
 ]

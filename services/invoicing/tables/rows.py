@@ -67,6 +67,23 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     recorded_at: datetime
     billed_at: datetime | None = None
+    late_month: datetime | None = None
+    corrects_invoice: str | None = None
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that one line bills together; `held_picousd` of it is covered by credits held."""
+
+    position: int
+    usage_type: UsageType
+    unit_price_cents: int
+    late_month: datetime | None = None
+    corrects_invoice: str | None = None
+    ticket_id: str | None = None
+    quantity: int
+    exact_picousd: int
+    held_picousd: int = 0
+    first_at: datetime
 
 
 class InvoiceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +136,7 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     invoice_id: str
     position: int
     kind: LineKind
+    usage_type: UsageType | None = None
     description: str
     quantity: int
     unit_price_cents: int

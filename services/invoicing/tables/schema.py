@@ -83,6 +83,10 @@ usage_records = Table(
     Column("occurred_at", Moment, nullable=False),
     Column("recorded_at", Moment, nullable=False),
     Column("billed_at", Moment),
+    # The month it belongs to, if that was closed before it was learned of.
+    Column("late_month", Moment),
+    # The number of the invoice that it corrects.
+    Column("corrects_invoice", Text),
     UniqueConstraint("organization_id", "usage_type", "source_id", name="usage_records_once"),
     CheckConstraint("quantity > 0 AND unit_price_cents >= 0", name="usage_records_amounts"),
     CheckConstraint(
@@ -200,6 +204,8 @@ invoice_lines = Table(
     Column("invoice_id", Text, primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("kind", Text, nullable=False),
+    # Of ours: with the price, whose carry it is.
+    Column("usage_type", Text),
     Column("description", Text, nullable=False),
     Column("quantity", BigInteger, nullable=False),
     Column("unit_price_cents", BigInteger, nullable=False),

@@ -9,6 +9,34 @@ from shared.migrations.chassis import create_first_chassis_tables
 revision = "0001"
 down_revision = None
 
+# The last line of "a finalized invoice never changes": only its status, what was paid, given back
+# or credited, and when, may.
+MAY_CHANGE = (
+    "status",
+    "amount_paid_cents",
+    "amount_refunded_cents",
+    "credited_cents",
+    "paid_at",
+    "voided_at",
+    "void_reason",
+    "version",
+    "updated_at",
+)
+KEEP_FINAL = f"""
+CREATE FUNCTION keep_final_invoices() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.content_hash IS NOT NULL AND (
+        TG_OP = 'DELETE'
+        OR to_jsonb(NEW) - '{{{",".join(MAY_CHANGE)}}}'::text[]
+           <> to_jsonb(OLD) - '{{{",".join(MAY_CHANGE)}}}'::text[]
+    ) THEN
+        RAISE EXCEPTION 'invoice % is final', OLD.invoice_number
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN COALESCE(NEW, OLD);
+END $$
+"""
+
 
 def upgrade() -> None:
     """Create everything; a line is never written anew, a credit note neither."""
@@ -18,6 +46,11 @@ def upgrade() -> None:
     _create_invoices()
     _create_lines()
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON invoice_lines, credit_notes FROM invoicing")
+    op.execute(KEEP_FINAL)
+    op.execute(
+        "CREATE TRIGGER invoices_final BEFORE UPDATE OR DELETE ON invoices"
+        " FOR EACH ROW EXECUTE FUNCTION keep_final_invoices()"
+    )
 
 
 def _create_profiles() -> None:
@@ -94,6 +127,8 @@ def _create_usage() -> None:
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("billed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("late_month", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("corrects_invoice", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "covered_by IN ('plan', 'free', 'credits', 'auto_billing', 'none')",
             name="usage_records_covered_by",
@@ -249,6 +284,7 @@ def _create_lines() -> None:
         sa.Column("invoice_id", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("usage_type", sa.Text(), nullable=True),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("unit_price_cents", sa.BigInteger(), nullable=False),
