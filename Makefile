@@ -12,13 +12,16 @@ AMOUNT ?= 19.99
 WORKERS ?= $(if $(DATABASE_URL)$(NATS_URL),0,2)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo buy travel test check fix bench chaos contracts token credentials clean local dev
+.PHONY: help run ui demo buy travel test check fix bench chaos contracts token credentials clean local dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: local ## Start everything: servers, services, gateway (PORT, BILLING_HOME; ARGS=--help)
-	@exec $(BIN)/python -m deploy.local --stop-with-parent $(ARGS)
+	@exec $(BIN)/python -m deploy.local --page --stop-with-parent $(ARGS)
+
+ui: local ## Build the web page, if it has changed (ARGS=--help)
+	@exec $(BIN)/python -m deploy.frontend $(ARGS)
 
 demo: local ## Replay calls as agents would, and show what they cost (ARGS=--help)
 	@exec $(BIN)/python -m deploy.demo $(ARGS)

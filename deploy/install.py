@@ -134,8 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         "--extra",
         action="append",
         default=[],
-        choices=("local", "test"),
-        help="also install what local runs or tests need; may be repeated",
+        choices=("local", "test", "ui"),
+        help="also install what local runs, tests or the web page need; may be repeated",
     )
     return parser
 

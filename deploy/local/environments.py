@@ -77,9 +77,10 @@ def _bus(user: str, options: Options, nats_url: str) -> dict[str, str]:
 
 def _chosen(options: Options) -> dict[str, str]:
     """Settings that have another value on one machine than elsewhere."""
-    # The pages that may act with a cookie: those we serve, and a developer's `next dev`.
+    # The pages that may act with a cookie: those we serve, and a developer's `next dev`. Stripe's
+    # pages lead back to the first, where the session is of who followed the address we print.
     port = options.ports["PORT"]
-    pages = (f"http://localhost:{port}", f"http://127.0.0.1:{port}", "http://localhost:3000")
+    pages = (options.address, f"http://localhost:{port}", "http://localhost:3000")
     chosen = {
         "AUTH_SECRET_FILE": str(auth_secret(options.keys)),
         "STRIPE_FRONTEND_URL": ",".join(pages),

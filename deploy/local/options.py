@@ -52,6 +52,7 @@ class Options:
     nats_url: str | None
     has_sandbox: bool
     stop_with_parent: bool = False
+    builds_page: bool = False
 
     @property
     def keys(self) -> Path:
@@ -127,6 +128,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         nats_url=os.environ.get("NATS_URL") or None,
         has_sandbox=not has_own_key(os.environ),
         stop_with_parent=given.stop_with_parent,
+        builds_page=given.page,
     )
 
 
@@ -173,6 +175,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="SERVICE=N",
         help="start a service N times; may be repeated",
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="also build the web page, if its sources have changed",
     )
     parser.add_argument(
         "--stop-with-parent",

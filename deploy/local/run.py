@@ -10,6 +10,7 @@ from deploy.embedded import ServerFailed
 from deploy.local.environments import Environments, environments
 from deploy.local.keeper import GivenUp, Keeper
 from deploy.local.options import Options
+from deploy.local.page import build_page
 from deploy.local.parts import (
     Part,
     embedded_nats,
@@ -79,7 +80,12 @@ async def _start_and_watch(options: Options, keeper: Keeper, screen: Screen) -> 
         told = await _start(options, keeper, screen)
     screen.say(f"\nReady after {time.monotonic() - began:.1f} s.", style="bold green")
     screen.say(welcome(options, told[GATEWAY]))
-    await keeper.watch()
+    page = asyncio.create_task(build_page(screen, options))
+    try:
+        await keeper.watch()
+    finally:
+        page.cancel()
+        await asyncio.wait({page})
 
 
 async def _start(options: Options, keeper: Keeper, screen: Screen) -> Environments:

@@ -39,6 +39,11 @@ def welcome(options: Options, environment: dict[str, str]) -> str:
     return "\n".join(
         [
             *lines,
+            "",
+            "The billing page, signed in as owner of " + DEMO_ORGANIZATION + ":",
+            "",
+            f"{options.address}/#token={token}",
+            "",
             f"Token     owner of {DEMO_ORGANIZATION} and operator, for 12 hours:",
             "",
             token,

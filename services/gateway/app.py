@@ -37,6 +37,7 @@ from services.gateway.rate_limits import HourlyLimit, RateLimitMiddleware, Token
 from services.gateway.routes import ROUTES
 from services.gateway.service_keys import ServiceKeys
 from services.gateway.settings import GatewaySettings, check
+from services.gateway.site import FRONTEND, Site
 from services.gateway.slots import Slots
 from services.gateway.subscriptions import Teller
 from services.gateway.verification import Keys, SharedSecret, TokenVerifier
@@ -91,6 +92,7 @@ def create_app(
             "clock": _given(clock),
             "wall_clock": _given(wall_clock or clock),
             "settings": _given(settings),
+            "site": _given(_site(settings)),
             "health": _given(health or Health()),
             "live": _given(live or LiveEvents()),
             "issuer": _given(_issuer(settings)),
@@ -182,6 +184,11 @@ def _keys(settings: GatewaySettings, clock: Clock) -> Keys:
     if settings.auth_mode == "jwks":
         return PublishedKeys(fetch_from(settings.auth_jwks_url or ""), clock)
     return SharedSecret(settings.auth_secret or "")
+
+
+def _site(settings: GatewaySettings) -> Site:
+    folder = settings.frontend_folder
+    return Site(Path(folder) if folder else FRONTEND, settings.stripe_js_url)
 
 
 def _issuer(settings: GatewaySettings) -> CredentialIssuer | None:

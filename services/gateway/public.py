@@ -1,40 +1,12 @@
-"""What anybody may see: the front page, Stripe's public key, health."""
+"""What anybody may see: Stripe's public key, health."""
 
-from litestar import MediaType, Response, get
+from litestar import Response, get
 
 from services.gateway.errors import PUBLIC_STATUSES, declared
 from services.gateway.parameters import Given
 from services.gateway.responses import StripeConfigResponse
 from services.gateway.settings import GatewaySettings
 from shared.health import Health
-
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>OmoiOS Billing</title>
-<h1>OmoiOS Billing</h1>
-<p>This is the billing API for platforms that run AI coding agents.
-Agents report what they used on the bus; here it is shown, priced to the last digit.</p>
-<ul>
-<li><a href="/schema">OpenAPI document</a></li>
-<li><a href="/api/billing/config">/api/billing/config</a></li>
-<li><a href="/readyz">/readyz</a></li>
-</ul>
-</html>
-"""
-
-
-@get(
-    "/",
-    operation_id="get_front_page",
-    opt={"permission": "public"},
-    media_type=MediaType.HTML,
-    include_in_schema=False,
-)
-async def get_front_page() -> str:
-    """Say what this is."""
-    return PAGE
 
 
 @get(

@@ -17,6 +17,7 @@ from services.gateway import (
     invoice_documents,
     invoices,
     invoices_admin,
+    pages,
     payment_methods,
     public,
     session,
@@ -29,7 +30,8 @@ from services.gateway import (
 PREFIX = "/api/billing"
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
-    public.get_front_page,
+    pages.get_front_page,
+    pages.get_page,
     public.get_livez,
     public.get_readyz,
     public.get_metrics,

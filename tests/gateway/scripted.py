@@ -227,6 +227,7 @@ def settings(folder: Path | None = None, **changes: Any) -> GatewaySettings:
         "checkouts_per_hour": 1_000_000,
         "invoices_per_hour": 1_000_000,
         "payments_per_hour": 1_000_000,
+        "frontend_folder": "no page is built here",
         **changes,
     }
     if folder is not None:

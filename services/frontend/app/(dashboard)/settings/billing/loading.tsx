@@ -1,0 +1,5 @@
+import { BillingSkeleton } from "@/components/billing/BillingSkeleton";
+
+export default function Loading() {
+  return <BillingSkeleton />;
+}

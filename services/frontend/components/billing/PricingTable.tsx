@@ -1,0 +1,134 @@
+"use client";
+
+import { Check } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
+import { ManageButton } from "@/components/app/ManageButton";
+import { QueryView } from "@/components/app/QueryView";
+import { Section } from "@/components/app/Section";
+import { useSession } from "@/components/app/SessionProvider";
+import { Badge } from "@/components/ui/badge";
+import { Card } from "@/components/ui/card";
+import { Skeleton } from "@/components/ui/skeleton";
+import { usePlans } from "@/hooks/billing/usePlans";
+import { useSubscription } from "@/hooks/billing/useSubscription";
+import { type PlanChoice, planChoice, priceText } from "@/lib/billing/plans";
+import type { PlanResponse, SubscriptionResponse, Tier } from "@/lib/billing/types";
+import { formatLimit } from "@/lib/format";
+import { cn } from "@/lib/utils";
+
+const UpgradeDialog = lazy(() => import("@/components/billing/UpgradeDialog"));
+
+export default function PricingTable() {
+  const { organizationId } = useSession();
+  const plans = usePlans();
+  const subscription = useSubscription(organizationId).data;
+  const [chosen, setChosen] = useState<Tier | null>(null);
+  return (
+    <Section
+      id="plans"
+      title="Plans"
+      description="Upgrades apply at once, downgrades when the period ends."
+    >
+      <QueryView query={plans} skeleton={<Skeleton className="h-120 rounded-xl" />}>
+        {(data) => (
+          <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
+            {data.plans
+              .filter((plan) => plan.interval !== "once" || subscription?.is_lifetime)
+              .map((plan) => (
+                <Plan
+                  key={plan.tier}
+                  plan={plan}
+                  subscription={subscription}
+                  onChoose={setChosen}
+                />
+              ))}
+          </ul>
+        )}
+      </QueryView>
+      <Suspense>
+        {chosen && <UpgradeDialog tier={chosen} onClose={() => setChosen(null)} />}
+      </Suspense>
+    </Section>
+  );
+}
+
+interface PlanProps {
+  plan: PlanResponse;
+  subscription: SubscriptionResponse | undefined;
+  onChoose: (tier: Tier) => void;
+}
+
+function Plan({ plan, subscription, onChoose }: PlanProps) {
+  const choice = subscription && planChoice(plan, subscription);
+  const isCurrent = choice === "current" || choice === "back";
+  const price = priceText(plan);
+  return (
+    <li data-tier={plan.tier} className="grid">
+      <Card className={cn("flex flex-col p-5", { "border-brand ring-1 ring-brand": isCurrent })}>
+        <div className="flex items-center justify-between gap-2">
+          <h3 className="font-medium text-sm">{plan.name}</h3>
+          {isCurrent && <Badge variant="brand">Current plan</Badge>}
+          {subscription?.pending_tier === plan.tier && <Badge variant="outline">Next</Badge>}
+        </div>
+        <p className="mt-3">
+          <span className="font-semibold text-2xl tabular-nums tracking-tight">{price.amount}</span>{" "}
+          <span className="text-muted-foreground text-sm">{price.per}</span>
+        </p>
+        <ul className="mt-4 mb-5 flex-1 space-y-2 text-sm">
+          {featuresOf(plan).map((feature) => (
+            <li key={feature} className="flex gap-2">
+              <Check aria-hidden="true" className="mt-0.5 size-4 shrink-0 text-brand" />
+              {feature}
+            </li>
+          ))}
+        </ul>
+        <PlanButton plan={plan} choice={choice} onChoose={onChoose} />
+      </Card>
+    </li>
+  );
+}
+
+function featuresOf(plan: PlanResponse): string[] {
+  return [
+    `${formatLimit(plan.workflows_limit)} workflows per month`,
+    `${formatLimit(plan.agents_limit)} ${plan.agents_limit === 1 ? "agent" : "agents"}`,
+    plan.storage_limit_gb === -1 ? "Unlimited storage" : `${plan.storage_limit_gb} GB of storage`,
+    ...plan.notes.filter((note) => note !== "Contact us"),
+  ];
+}
+
+interface PlanButtonProps {
+  plan: PlanResponse;
+  choice: PlanChoice | undefined;
+  onChoose: (tier: Tier) => void;
+}
+
+const TEXTS: Record<PlanChoice, (name: string) => string> = {
+  current: () => "Current plan",
+  back: (name) => `Keep ${name}`,
+  upgrade: (name) => `Upgrade to ${name}`,
+  downgrade: (name) => `Switch to ${name}`,
+  lifetime: (name) => `Get ${name}`,
+  contact: () => "Contact us",
+};
+
+function PlanButton({ plan, choice, onChoose }: PlanButtonProps) {
+  if (!choice) return <Skeleton className="h-9" />;
+  const off =
+    choice === "current"
+      ? "This is your plan."
+      : choice === "contact"
+        ? "This plan is made to measure: ask your contact at OmoiOS."
+        : null;
+  return (
+    <div className="grid [&>span]:grid">
+      <ManageButton
+        variant={choice === "upgrade" ? "default" : "outline"}
+        off={off}
+        onClick={() => onChoose(plan.tier)}
+      >
+        {TEXTS[choice](plan.name)}
+      </ManageButton>
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+"use client";
+
+import { ArrowRight } from "lucide-react";
+import { toast } from "sonner";
+import { ManageButton } from "@/components/app/ManageButton";
+import { QueryView } from "@/components/app/QueryView";
+import { useSession } from "@/components/app/SessionProvider";
+import { Alert } from "@/components/ui/alert";
+import { Button } from "@/components/ui/button";
+import {
+  Dialog,
+  DialogBody,
+  DialogClose,
+  DialogContent,
+  DialogDescription,
+  DialogFooter,
+  DialogHeader,
+  DialogTitle,
+} from "@/components/ui/dialog";
+import { Skeleton } from "@/components/ui/skeleton";
+import { usePlans } from "@/hooks/billing/usePlans";
+import { useChangePlan, useChangePreview } from "@/hooks/billing/useSubscriptionChanges";
+import { messageOf } from "@/lib/api/errors";
+import { changeSentence, planName } from "@/lib/billing/plans";
+import type { ChangePreviewResponse, PlanResponse, Tier } from "@/lib/billing/types";
+import { formatDate, formatMoney } from "@/lib/format";
+
+interface UpgradeDialogProps {
+  tier: Tier;
+  onClose: () => void;
+}
+
+/** Says what a change of plan costs and when it happens, and does it. */
+export default function UpgradeDialog({ tier, onClose }: UpgradeDialogProps) {
+  const { organizationId } = useSession();
+  const plans = usePlans().data?.plans;
+  const preview = useChangePreview(organizationId, tier);
+  const name = planName(plans, tier);
+  return (
+    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+      <DialogContent>
+        <DialogHeader>
+          <DialogTitle>{titleOf(preview.data, name)}</DialogTitle>
+          <DialogDescription>
+            {preview.data ? leadOf(preview.data) : "Counting what this comes to…"}
+          </DialogDescription>
+        </DialogHeader>
+        <QueryView query={preview} skeleton={<PreviewSkeleton />}>
+          {(data) => <Preview preview={data} plans={plans} name={name} onClose={onClose} />}
+        </QueryView>
+      </DialogContent>
+    </Dialog>
+  );
+}
+
+function titleOf(preview: ChangePreviewResponse | undefined, name: string): string {
+  if (preview?.kind === "keep") return `Keep ${name}?`;
+  if (preview?.kind === "cancel") return `Go back to ${name}?`;
+  if (preview?.kind === "downgrade") return `Downgrade to ${name}?`;
+  return `Upgrade to ${name}?`;
+}
+
+function leadOf(preview: ChangePreviewResponse): string {
+  if (preview.kind === "checkout") return "You pay on a page of Stripe's, and come back here.";
+  if (preview.kind === "keep") return "The change that waits is taken back.";
+  return changeSentence(preview.due_now, preview.takes_effect_at);
+}
+
+interface PreviewProps {
+  preview: ChangePreviewResponse;
+  plans: PlanResponse[] | undefined;
+  name: string;
+  onClose: () => void;
+}
+
+function Preview({ preview, plans, name, onClose }: PreviewProps) {
+  const { organizationId } = useSession();
+  const change = useChangePlan(organizationId, () => {
+    toast.success(doneSentence(preview, name));
+    onClose();
+  });
+  return (
+    <>
+      <DialogBody className="space-y-4 pb-5">
+        <p className="flex items-center gap-2.5 font-medium text-sm">
+          {planName(plans, preview.from_tier)}
+          <ArrowRight aria-label="to" className="size-4 text-muted-foreground" />
+          {name}
+        </p>
+        <Lines preview={preview} />
+        {preview.warnings.map((warning) => (
+          <Alert key={warning.resource} variant="warning" title={warning.detail} />
+        ))}
+        {change.error && <Alert role="alert" variant="danger" title={messageOf(change.error)} />}
+      </DialogBody>
+      <DialogFooter>
+        <DialogClose render={<Button variant="outline" />}>Not now</DialogClose>
+        <ManageButton
+          busy={change.isPending || change.data === null}
+          onClick={() => change.mutate(preview)}
+        >
+          {confirmText(preview)}
+        </ManageButton>
+      </DialogFooter>
+    </>
+  );
+}
+
+function Lines({ preview }: { preview: ChangePreviewResponse }) {
+  const charge = preview.due_now - preview.proration;
+  const lines: [string, string][] = [];
+  if (preview.proration !== 0 && charge !== 0) {
+    lines.push(["New plan, rest of this period", formatMoney(charge)]);
+    lines.push(["Unused time of the old plan", formatMoney(preview.proration)]);
+  }
+  return (
+    <dl className="rounded-xl border border-border text-sm">
+      {lines.map(([label, amount]) => (
+        <Line key={label} label={label} amount={amount} />
+      ))}
+      <Line label="Due today" amount={formatMoney(preview.due_now)} isTotal />
+      <Line
+        label={
+          preview.takes_effect_at && preview.due_now === 0
+            ? `Each month from ${formatDate(preview.takes_effect_at)}`
+            : "Each month after that"
+        }
+        amount={formatMoney(preview.next_period)}
+      />
+    </dl>
+  );
+}
+
+interface LineProps {
+  label: string;
+  amount: string;
+  isTotal?: boolean;
+}
+
+function Line({ label, amount, isTotal = false }: LineProps) {
+  return (
+    <div className="flex justify-between gap-4 border-border border-b px-4 py-3 last:border-b-0">
+      <dt className={isTotal ? "font-medium" : "text-muted-foreground"}>{label}</dt>
+      <dd className={isTotal ? "font-semibold tabular-nums" : "tabular-nums"}>{amount}</dd>
+    </div>
+  );
+}
+
+function confirmText(preview: ChangePreviewResponse): string {
+  if (preview.kind === "checkout") return "Continue to payment";
+  if (preview.kind === "keep") return "Keep plan";
+  if (preview.kind === "upgrade") return `Pay ${formatMoney(preview.due_now)} and upgrade`;
+  return preview.kind === "cancel" ? "Cancel plan" : "Downgrade";
+}
+
+function doneSentence(preview: ChangePreviewResponse, name: string): string {
+  if (preview.kind === "upgrade") return `You are on ${name} now.`;
+  if (preview.kind === "keep") return `You stay on ${name}.`;
+  return `Changes to ${name} on ${formatDate(preview.takes_effect_at)}.`;
+}
+
+function PreviewSkeleton() {
+  return (
+    <DialogBody className="space-y-4 pb-6">
+      <Skeleton className="h-5 w-40" />
+      <Skeleton className="h-24 w-full rounded-xl" />
+    </DialogBody>
+  );
+}

@@ -1,0 +1,109 @@
+"use client";
+
+import { QueryView } from "@/components/app/QueryView";
+import { Section } from "@/components/app/Section";
+import { useSession } from "@/components/app/SessionProvider";
+import { Card } from "@/components/ui/card";
+import { Meter } from "@/components/ui/meter";
+import { Skeleton } from "@/components/ui/skeleton";
+import { useSubscription } from "@/hooks/billing/useSubscription";
+import { useUsageSummary } from "@/hooks/billing/useUsageSummary";
+import { type Gauge, gaugesOf } from "@/lib/billing/plans";
+import type { UsageSummaryResponse } from "@/lib/billing/types";
+import { formatDate, formatMoney, plural } from "@/lib/format";
+import { cn } from "@/lib/utils";
+
+export function UsageCard() {
+  const { organizationId } = useSession();
+  const subscription = useSubscription(organizationId);
+  return (
+    <Section id="usage" title="Usage" description="What this period has used of your plan.">
+      <Card>
+        <QueryView query={subscription} skeleton={<UsageSkeleton />}>
+          {(data) => (
+            <div className="grid divide-border max-md:divide-y md:grid-cols-3 md:divide-x">
+              {gaugesOf(data).map((gauge) => (
+                <GaugeView key={gauge.label} gauge={gauge} />
+              ))}
+            </div>
+          )}
+        </QueryView>
+        <FreeWorkflows />
+      </Card>
+    </Section>
+  );
+}
+
+function GaugeView({ gauge }: { gauge: Gauge }) {
+  const [value, rest] = splitText(gauge.text);
+  return (
+    <div className="p-5 sm:p-6" data-testid={`usage-${gauge.label.toLowerCase()}`}>
+      <p className="text-muted-foreground text-sm">{gauge.label}</p>
+      <p className="mt-1.5 tabular-nums">
+        <span className="font-semibold text-xl tracking-tight">{value}</span>
+        <span className="text-muted-foreground text-sm">{rest}</span>
+      </p>
+      <Meter
+        className="mt-4"
+        label={gauge.label}
+        value={gauge.used}
+        max={gauge.isUnlimited ? Math.max(gauge.used * 4, 1) : gauge.limit}
+        text={`${gauge.text}, ${gauge.hint.toLowerCase()}`}
+        tone={gauge.tone}
+      />
+      <p
+        className={cn("mt-2.5 flex justify-between gap-3 text-muted-foreground text-xs", {
+          "font-medium text-warning": gauge.tone === "warning",
+          "font-medium text-danger": gauge.tone === "danger",
+        })}
+      >
+        {gauge.tone === "warning" ? `Almost used up: ${gauge.hint}` : gauge.hint}
+        {gauge.tone === "danger" && (
+          <a href="#plans" className="underline underline-offset-2">
+            See plans
+          </a>
+        )}
+      </p>
+    </div>
+  );
+}
+
+/** "87" and " of 100". */
+function splitText(text: string): [string, string] {
+  const at = text.search(/ (of|used)/);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at)];
+}
+
+function FreeWorkflows() {
+  const { organizationId } = useSession();
+  const { data } = useUsageSummary(organizationId);
+  return (
+    <p className="min-h-11 border-border border-t px-5 py-3 text-muted-foreground text-sm sm:px-6">
+      {data ? freeSentence(data) : " "}
+    </p>
+  );
+}
+
+function freeSentence(usage: UsageSummaryResponse): string {
+  const resets = formatDate(usage.free_workflows_reset_at);
+  const free = plural(usage.free_workflows_remaining, "free workflow");
+  const beyond = `Beyond that, ${formatMoney(usage.workflow_price)} each.`;
+  return usage.free_workflows_limit > 0
+    ? `${free} left until ${resets}. ${beyond}`
+    : `Workflows beyond the plan are ${formatMoney(usage.workflow_price)} each.`;
+}
+
+export function UsageSkeleton() {
+  return (
+    <div className="grid divide-border max-md:divide-y md:grid-cols-3 md:divide-x">
+      {["Workflows", "Agents", "Storage"].map((label) => (
+        <div key={label} className="p-5 sm:p-6">
+          <Skeleton className="h-5 w-20" />
+          <Skeleton className="mt-1.5 h-7 w-28" />
+          <Skeleton className="mt-4 h-1.5 w-full" />
+          <Skeleton className="mt-2.5 h-4 w-16" />
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,22 @@
+import { type ComponentType, lazy } from "react";
+import { SubscriptionCard } from "@/components/billing/SubscriptionCard";
+import { UsageCard } from "@/components/billing/UsageCard";
+
+export interface BillingSection {
+  id: string;
+  title: string;
+  /** How much of a row it takes where there is room, in thirds. */
+  span: 1 | 2 | 3;
+  /** As high as what comes, while its code is fetched. */
+  height: string;
+  Component: ComponentType;
+}
+
+const PricingTable = lazy(() => import("@/components/billing/PricingTable"));
+
+/** The page, from top to bottom. What is lazy is fetched after what is seen first. */
+export const SECTIONS: readonly BillingSection[] = [
+  { id: "plan", title: "Plan", span: 3, height: "h-56", Component: SubscriptionCard },
+  { id: "usage", title: "Usage", span: 3, height: "h-48", Component: UsageCard },
+  { id: "plans", title: "Plans", span: 3, height: "h-120", Component: PricingTable },
+];

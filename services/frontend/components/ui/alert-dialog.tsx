@@ -1,0 +1,27 @@
+"use client";
+
+import { AlertDialog as Base } from "@base-ui/react/alert-dialog";
+import type { ComponentProps } from "react";
+import { BACKDROP, POPUP } from "@/components/ui/dialog";
+import { cn } from "@/lib/utils";
+
+// A question that must be answered: a click beside it does not close it.
+export const AlertDialog = Base.Root;
+export const AlertDialogClose = Base.Close;
+export const AlertDialogTitle = Base.Title;
+export const AlertDialogDescription = Base.Description;
+
+export function AlertDialogContent({
+  className,
+  children,
+  ...props
+}: ComponentProps<typeof Base.Popup>) {
+  return (
+    <Base.Portal>
+      <Base.Backdrop data-slot="alert-dialog-backdrop" className={BACKDROP} />
+      <Base.Popup data-slot="alert-dialog-content" className={cn(POPUP, className)} {...props}>
+        {children}
+      </Base.Popup>
+    </Base.Portal>
+  );
+}

@@ -1,0 +1,71 @@
+"use client";
+
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { toast } from "sonner";
+import { type LiveEvent, limitSentence, TOPICS_OF } from "@/lib/billing/events";
+import { LiveConnection, type LiveStatus } from "@/lib/billing/live";
+import { type BillingTopic, billingKeys } from "@/lib/billing/queries";
+import { throttle } from "@/lib/throttle";
+
+const AT_MOST_EVERY_MS = 500;
+const POLL_MS = 30_000;
+
+/** Keeps what the page remembers up to date; polls while there is no live stream. */
+export function useBillingEvents(organization: string): LiveStatus {
+  const queryClient = useQueryClient();
+  const [status, setStatus] = useState<LiveStatus>("connecting");
+
+  useEffect(() => {
+    const refresh = refresher(queryClient, organization);
+    const hear = (event: LiveEvent) => {
+      refresh.after(event);
+      const sentence = limitSentence(event);
+      if (sentence) toast.warning(sentence);
+    };
+    const connection = new LiveConnection(organization, hear, setStatus);
+    return () => {
+      connection.stop();
+      refresh.cancel();
+    };
+  }, [queryClient, organization]);
+
+  useEffect(() => {
+    if (status !== "away") return;
+    const poll = setInterval(
+      () => queryClient.invalidateQueries({ queryKey: billingKeys.all }),
+      POLL_MS,
+    );
+    return () => clearInterval(poll);
+  }, [queryClient, status]);
+
+  return status;
+}
+
+function refresher(queryClient: QueryClient, organization: string) {
+  const everything = throttle(
+    () => queryClient.invalidateQueries({ queryKey: billingKeys.all }),
+    AT_MOST_EVERY_MS,
+  );
+  const topics = new Map<BillingTopic, ReturnType<typeof throttle>>();
+  const refresh = (topic: BillingTopic) => {
+    let throttled = topics.get(topic);
+    if (!throttled) {
+      const queryKey = billingKeys.of(topic, organization);
+      throttled = throttle(() => queryClient.invalidateQueries({ queryKey }), AT_MOST_EVERY_MS);
+      topics.set(topic, throttled);
+    }
+    throttled();
+  };
+  return {
+    after: ({ name }: LiveEvent) => {
+      const found = TOPICS_OF[name];
+      if (found === "all") everything();
+      else for (const topic of found) refresh(topic);
+    },
+    cancel: () => {
+      everything.cancel();
+      for (const throttled of topics.values()) throttled.cancel();
+    },
+  };
+}

@@ -1,0 +1,8 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { plansQuery } from "@/lib/billing/queries";
+
+export function usePlans() {
+  return useQuery(plansQuery);
+}

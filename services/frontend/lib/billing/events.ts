@@ -1,0 +1,52 @@
+// What a live event means for what the page remembers. Pure.
+import type { BillingTopic } from "@/lib/billing/queries";
+import type { LiveEventName } from "@/lib/billing/types";
+
+/** What is asked again after each event; `resync` means that anything may have been missed. */
+export const TOPICS_OF: Record<LiveEventName, readonly BillingTopic[] | "all"> = {
+  costs_recorded: ["costs"],
+  account_changed: ["account", "usageSummary"],
+  credits_changed: ["account", "credits", "usageSummary"],
+  payment_methods_changed: ["paymentMethods", "account"],
+  purchase_paid: ["account", "credits", "subscription", "usageSummary", "checkout", "invoices"],
+  plan_changed: ["subscription", "usageSummary", "account"],
+  limit_reached: ["subscription", "usageSummary"],
+  usage_recorded: ["usage", "usageSummary", "subscription"],
+  invoice_changed: ["invoices", "usage", "subscription"],
+  payment_changed: ["invoices", "account"],
+  credits_low: ["account"],
+  resync: "all",
+};
+
+export const LIVE_EVENTS = Object.keys(TOPICS_OF) as LiveEventName[];
+
+/** An event as it passes from the tab that hears it to the others. */
+export interface LiveEvent {
+  name: LiveEventName;
+  data: Record<string, unknown>;
+}
+
+/** An event of the stream; null for what is not one of ours. */
+export function parseEvent(name: string, text: string): LiveEvent | null {
+  if (!(name in TOPICS_OF)) return null;
+  const data: unknown = JSON.parse(text);
+  if (typeof data !== "object" || data === null) return null;
+  return { name: name as LiveEventName, data: data as Record<string, unknown> };
+}
+
+const RESOURCES: Record<string, string> = {
+  workflows: "workflows",
+  free_workflows: "free workflows",
+  agents: "agents",
+  storage: "storage",
+};
+
+/** What to tell the user when a limit comes near or is reached; null for anything else. */
+export function limitSentence(event: LiveEvent): string | null {
+  if (event.name !== "limit_reached") return null;
+  const resource = RESOURCES[String(event.data.resource)];
+  if (!resource) return null;
+  return Number(event.data.threshold_percent) >= 100
+    ? `All ${resource} of this period are used.`
+    : `${String(event.data.threshold_percent)} % of your ${resource} are used.`;
+}

@@ -1,0 +1,78 @@
+// What is asked of the API, under which key it is remembered, and for how long it counts as fresh.
+import { queryOptions } from "@tanstack/react-query";
+import { billingApi } from "@/lib/billing/api";
+
+const MINUTE = 60_000;
+const SELDOM = 5 * MINUTE;
+const OFTEN = MINUTE;
+
+/** Keys are `['billing', <what>, <organization>, …]`: one `what` is invalidated as a whole. */
+export const billingKeys = {
+  all: ["billing"] as const,
+  of: (what: BillingTopic, organization: string) => ["billing", what, organization] as const,
+};
+
+export type BillingTopic =
+  | "account"
+  | "credits"
+  | "paymentMethods"
+  | "subscription"
+  | "usageSummary"
+  | "usage"
+  | "invoices"
+  | "costs"
+  | "checkout";
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: billingApi.getSession,
+  staleTime: SELDOM,
+  retry: (count, error) => count < 2 && "status" in error && error.status !== 401,
+});
+
+export const configQuery = queryOptions({
+  queryKey: ["config"],
+  queryFn: billingApi.getConfig,
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export const plansQuery = queryOptions({
+  queryKey: ["plans"],
+  queryFn: billingApi.listPlans,
+  staleTime: SELDOM,
+});
+
+export const accountQuery = (organization: string) =>
+  queryOptions({
+    queryKey: billingKeys.of("account", organization),
+    queryFn: () => billingApi.getBillingAccount(organization),
+    staleTime: SELDOM,
+  });
+
+export const subscriptionQuery = (organization: string) =>
+  queryOptions({
+    queryKey: billingKeys.of("subscription", organization),
+    queryFn: () => billingApi.getSubscription(organization),
+    staleTime: SELDOM,
+  });
+
+export const usageSummaryQuery = (organization: string) =>
+  queryOptions({
+    queryKey: billingKeys.of("usageSummary", organization),
+    queryFn: () => billingApi.getUsageSummary(organization),
+    staleTime: OFTEN,
+  });
+
+export const paymentMethodsQuery = (organization: string) =>
+  queryOptions({
+    queryKey: billingKeys.of("paymentMethods", organization),
+    queryFn: () => billingApi.listPaymentMethods(organization),
+    staleTime: SELDOM,
+  });
+
+export const costSummaryQuery = (organization: string, from?: string, to?: string) =>
+  queryOptions({
+    queryKey: [...billingKeys.of("costs", organization), "summary", from, to],
+    queryFn: () => billingApi.getCostSummary(organization, from, to),
+    staleTime: OFTEN,
+  });

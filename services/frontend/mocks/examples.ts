@@ -1,0 +1,160 @@
+// Answers of the gateway as tests need them: `aSubscription({ tier: "team" })`.
+import type {
+  BillingAccountResponse,
+  ChangePreviewResponse,
+  PlansResponse,
+  SessionResponse,
+  SubscriptionResponse,
+  UsageSummaryResponse,
+} from "@/lib/billing/types";
+
+export const ORGANIZATION = "acme";
+
+export function aSession(changes: Partial<SessionResponse> = {}): SessionResponse {
+  return {
+    subject: "alice",
+    is_operator: false,
+    organizations: [{ organization_id: ORGANIZATION, role: "owner" }],
+    expires_at: "2026-11-23T00:00:00Z",
+    ...changes,
+  };
+}
+
+export function anAccount(changes: Partial<BillingAccountResponse> = {}): BillingAccountResponse {
+  return {
+    id: "ba_1",
+    organization_id: ORGANIZATION,
+    stripe_customer_id: "cus_1",
+    has_payment_method: true,
+    status: "active",
+    free_workflows_remaining: 5,
+    free_workflows_reset_at: "2026-12-01T00:00:00Z",
+    credit_balance: 25,
+    credit_held: 0,
+    credit_debt: 0,
+    auto_billing_enabled: false,
+    auto_billing_monthly_limit: null,
+    billing_email: null,
+    buyer: { name: null, address: null, tax_id: null },
+    tax_exempt: false,
+    total_workflows_completed: 12,
+    total_amount_spent: 120,
+    created_at: "2026-10-01T00:00:00Z",
+    updated_at: "2026-11-01T00:00:00Z",
+    ...changes,
+  };
+}
+
+export function aSubscription(changes: Partial<SubscriptionResponse> = {}): SubscriptionResponse {
+  return {
+    id: "sub_1",
+    organization_id: ORGANIZATION,
+    billing_account_id: "ba_1",
+    tier: "pro",
+    status: "active",
+    current_period_start: "2026-11-03T00:00:00Z",
+    current_period_end: "2026-12-03T00:00:00Z",
+    cancel_at_period_end: false,
+    canceled_at: null,
+    trial_start: null,
+    trial_end: null,
+    workflows_limit: 100,
+    workflows_used: 37,
+    workflows_remaining: 63,
+    workflows_reserved: 0,
+    workflows_reset_at: "2026-12-03T00:00:00Z",
+    agents_limit: 5,
+    agents_used: 2,
+    storage_limit_gb: 50,
+    storage_used_gb: 12.5,
+    is_lifetime: false,
+    lifetime_purchase_date: null,
+    lifetime_purchase_amount: null,
+    is_byo: false,
+    byo_providers_configured: null,
+    created_at: "2026-10-03T00:00:00Z",
+    updated_at: "2026-11-03T00:00:00Z",
+    pending_tier: null,
+    pending_change_at: null,
+    price: 79,
+    suspended: false,
+    grace_ends_at: null,
+    warnings: [],
+    ...changes,
+  };
+}
+
+export function aUsageSummary(changes: Partial<UsageSummaryResponse> = {}): UsageSummaryResponse {
+  return {
+    organization_id: ORGANIZATION,
+    subscription_tier: "pro",
+    status: "active",
+    suspended: false,
+    period_start: "2026-11-03T00:00:00Z",
+    period_end: "2026-12-03T00:00:00Z",
+    workflows_limit: 100,
+    workflows_used: 37,
+    workflows_reserved: 0,
+    workflows_remaining: 63,
+    free_workflows_limit: 5,
+    free_workflows_used: 0,
+    free_workflows_remaining: 5,
+    free_workflows_reset_at: "2026-12-01T00:00:00Z",
+    auto_billed_workflows: 0,
+    workflow_price: 10,
+    agents_limit: 5,
+    agents_used: 2,
+    storage_limit_gb: 50,
+    storage_used_gb: 12.5,
+    credit_balance: 25,
+    can_execute: true,
+    reason: null,
+    ...changes,
+  };
+}
+
+export function thePlans(): PlansResponse {
+  const plan = (
+    tier: PlansResponse["plans"][number]["tier"],
+    name: string,
+    price: number | null,
+    workflows: number,
+  ) => ({
+    tier,
+    name,
+    price,
+    interval: tier === "lifetime" ? ("once" as const) : ("month" as const),
+    workflows_limit: workflows,
+    agents_limit: 5,
+    storage_limit_gb: 50,
+    notes: [],
+  });
+  return {
+    workflow_price: 10,
+    free_workflows_per_month: 5,
+    plans: [
+      plan("free", "Free", 0, 5),
+      plan("starter", "Starter", 29, 20),
+      plan("pro", "Pro", 79, 100),
+      plan("team", "Team", 199, 500),
+      plan("enterprise", "Enterprise", null, -1),
+      plan("lifetime", "Lifetime", 499, 50),
+      plan("byo", "Bring your own keys", 19, -1),
+    ],
+  };
+}
+
+export function aPreview(changes: Partial<ChangePreviewResponse> = {}): ChangePreviewResponse {
+  return {
+    kind: "upgrade",
+    from_tier: "pro",
+    to_tier: "team",
+    due_now: 80,
+    proration: -40,
+    next_period: 199,
+    proration_date: "2026-11-22T12:00:00Z",
+    takes_effect_at: "2026-11-22T12:00:00Z",
+    warnings: [],
+    ...changes,
+  };
+}
