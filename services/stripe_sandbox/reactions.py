@@ -22,7 +22,7 @@ REACTIONS: Reactions = {
     "setup_intent.setup_failed": (checkout.setup_failed,),
     "invoice.paid": (changing.pending_update_paid, subscribing.invoice_paid),
     "invoice.payment_failed": (subscribing.invoice_failed,),
-    "invoice.voided": (subscribing.invoice_written_off,),
+    "invoice.voided": (changing.pending_update_voided, subscribing.invoice_written_off),
     "invoice.marked_uncollectible": (subscribing.invoice_written_off,),
 }
 

@@ -183,6 +183,26 @@ async def test_an_upgrade_that_is_not_paid_changes_nothing(
     assert (await life.now(begun.id)).items.data[0].price.id == starter.id
 
 
+async def test_a_pending_upgrade_is_off_when_its_invoice_is_voided(
+    client: stripe.StripeClient, webhooks: Webhooks
+) -> None:
+    life = await begin(client, "2027-04-01T00:00")
+    starter, team = await add_price(client, 2900), await add_price(client, 19900)
+    begun = await life.subscribe(starter.id)
+    await life.use("chargeCustomerFail")
+    changed = await life.change(
+        begun.id,
+        team.id,
+        proration_behavior="always_invoice",
+        payment_behavior="pending_if_incomplete",
+    )
+    await client.v1.invoices.void_invoice_async(changed.latest_invoice)
+    after = await life.now(begun.id)
+    assert (after.pending_update, after.items.data[0].price.id) == (None, starter.id)
+    assert after.status == "active"
+    await webhooks.wait_for_type(begun.id, "customer.subscription.pending_update_expired")
+
+
 async def test_a_pending_upgrade_is_done_once_it_is_paid(client: stripe.StripeClient) -> None:
     life = await begin(client, "2027-04-01T00:00")
     starter, team = await add_price(client, 2900), await add_price(client, 19900)

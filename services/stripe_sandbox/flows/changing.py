@@ -210,11 +210,23 @@ def pending_update_paid(work: Work, invoice: Body) -> None:
     work.emit("customer.subscription.pending_update_applied", changed)
 
 
-def expire_update(work: Work, body: Body) -> None:
-    """A waiting change was not paid in time: it is off, and its invoice void."""
+def pending_update_voided(work: Work, invoice: Body) -> None:
+    """The invoice of a waiting change is void: it is off."""
+    body = work.find("subscription", invoice.get("_pending_update"))
+    if body is not None and body["pending_update"]:
+        _give_up_update(work, body)
+
+
+def _give_up_update(work: Work, body: Body) -> None:
+    work.drop("expire_update", body)
     body["pending_update"] = None
     body.pop("_pending", None)
     work.save(body, "customer.subscription.pending_update_expired")
+
+
+def expire_update(work: Work, body: Body) -> None:
+    """A waiting change was not paid in time: it is off, and its invoice void."""
+    _give_up_update(work, body)
     for invoice in work.all("invoice", customer=body["customer"], status="open"):
         if subscription_of(invoice) == body["id"] and "_pending_update" in invoice:
             settling.void(work, invoice)
