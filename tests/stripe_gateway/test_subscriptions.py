@@ -110,10 +110,8 @@ async def test_an_upgrade_that_is_not_paid_changes_nothing(shop: Shop, organizat
     attach = AttachPaymentMethod(
         organization_id=organization, payment_method_id=made.id, requested_by="user-1"
     )
+    # The new default pays, and not the card that the plan was bought with.
     await shop.settled(attach)
-    await shop.stripe.subscriptions.update_async(
-        before.stripe_subscription_id, {"default_payment_method": made.id}
-    )
     refusal = await shop.refusal(change(organization, "upgrade", TEAM))
     assert (refusal.status, refusal.code) == (402, "payment_failed")
     await shop.delivered()

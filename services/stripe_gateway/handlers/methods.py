@@ -6,6 +6,7 @@ from services.stripe_gateway.rules.refusals import LAST_METHOD, NO_METHOD
 from services.stripe_gateway.store import customers, subscriptions
 from services.stripe_gateway.stripe_api import StripeRefused
 from services.stripe_gateway.stripe_api import customers as at_stripe
+from services.stripe_gateway.stripe_api.subscriptions import pay_with
 from shared.contracts.base import Refusal, Reply
 from shared.contracts.stripe_gateway import (
     AttachPaymentMethod,
@@ -66,6 +67,7 @@ class Attach(StripeStep[AttachPaymentMethod, AttachState, CustomerView | Refusal
             method_id = attached.id
         if state.set_as_default:
             await at_stripe.set_default(api, state.mark, customer_id, method_id)
+            await pay_with(api, state.mark, customer_id, method_id)
         return await look_at_customer(self.workshop, state.mark, customer_id)
 
     async def _owner(self, method_id: str) -> str | None:

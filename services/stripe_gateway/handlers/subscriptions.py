@@ -143,7 +143,7 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         api, mark = self.workshop.api, state.mark
         current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
         item = main_item(current)
-        if current.status in {"canceled", "incomplete_expired"} or item is None:
+        if current.status in at_stripe.ENDED or item is None:
             return current if state.action == "cancel_now" else ENDED
         if state.action == "upgrade":
             return await self._upgrade(state, current, item)

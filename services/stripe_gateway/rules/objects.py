@@ -158,6 +158,7 @@ class Subscription(Struct, frozen=True):
     trial_start: int | None = None
     trial_end: int | None = None
     latest_invoice: str | None = None
+    default_payment_method: str | None = None
     metadata: Metadata = {}
     # Its content does not matter: while it is there, a change waits for its payment.
     pending_update: dict[str, Any] | None = None

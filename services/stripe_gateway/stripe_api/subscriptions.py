@@ -1,14 +1,23 @@
 """Subscriptions and their invoices."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from services.stripe_gateway.rules.objects import Invoice, Preview, Subscription
-from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, read
+from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, StripeRefused, read
 from services.stripe_gateway.stripe_api.prices import ensure_price
 
 if TYPE_CHECKING:
     from stripe.params import SubscriptionUpdateParams
+
+
+logger = logging.getLogger(__name__)
+
+ENDED = frozenset({"canceled", "incomplete_expired"})
+OVERDUE = frozenset({"past_due", "unpaid"})
 
 
 async def fetch_subscription(api: StripeApi, subscription_id: str) -> Subscription:
@@ -81,6 +90,34 @@ async def clear_cancel_at(api: StripeApi, mark: Mark, subscription_id: str) -> S
     """Let it go on; flexible billing keeps the moment of its end in a field of its own."""
     params: SubscriptionUpdateParams = {"cancel_at": ""}
     return await api.once(mark, "clear_cancel_at", _updating(api, subscription_id, params))
+
+
+async def pay_with(api: StripeApi, mark: Mark, customer_id: str, method_id: str) -> None:
+    """Have what runs be paid with this method, and at once what is due.
+
+    A subscription keeps the card that it was bought with, which goes before the customer's default.
+    """
+    for each in await list_subscriptions(api, customer_id):
+        own = msgspec.structs.replace(mark, local_id=f"{mark.local_id}:{each.id}")
+        if each.status not in ENDED and each.default_payment_method not in {None, method_id}:
+            params: SubscriptionUpdateParams = {"default_payment_method": method_id}
+            await api.once(own, "pay_with", _updating(api, each.id, params))
+        if each.status in OVERDUE and each.latest_invoice is not None:
+            try:
+                await pay_invoice(api, own, each.latest_invoice)
+            except StripeRefused as refused:
+                # The card is saved all the same, and the invoice is tried again in its time.
+                logger.info("still due", extra={"fields": {"code": refused.code}})
+
+
+async def pay_invoice(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
+    """Collect an open invoice of Stripe's now."""
+
+    async def make(key: str) -> Invoice:
+        paid = await api.v1.invoices.pay_async(invoice_id, {}, {"idempotency_key": key})
+        return read(Invoice, paid)
+
+    return await api.once(mark, "pay_invoice", make)
 
 
 def _updating(
