@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import jwt
 
+from deploy.time_machine import SandboxClock, TimeMachine
 from services.account.app import service as account
 from services.gateway.service_keys import new_service_key
 from services.stripe_gateway.app import service as stripe_gateway
@@ -91,18 +92,25 @@ class System:
     """Every process and the sandbox, behind the gateway's address."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
+        self.stack = stack
+        self.time = folder / "time"
+        travels = {"TIME_MACHINE": str(self.time)}
         port = str(free_port())
         self.url = f"http://127.0.0.1:{port}"
-        self.sandbox: Running = start_sandbox(folder / "sandbox", self.url + WEBHOOK_PATH)
+        self.sandbox: Running = start_sandbox(
+            folder / "sandbox", self.url + WEBHOOK_PATH, **travels
+        )
         self.processes: dict[str, Process] = {}
         for name in SERVICES:
-            given = {**stack.environment(name), **STRIPE, "HTTP_PORT": str(free_port())}
+            given = {**stack.environment(name), **STRIPE, **travels}
+            given["HTTP_PORT"] = str(free_port())
             if name == "stripe_gateway":
                 given["STRIPE_API_BASE"] = self.sandbox.url
             self.processes[name] = Process(name, given, folder / f"{name}.log")
         gateway = {
             **os.environ,
             **STRIPE,
+            **travels,
             "NATS_URL": stack.servers.nats_url,
             "NATS_CREDENTIALS": str(stack.servers.keys.credentials_file("gateway")),
             "AUTH_SECRET": AUTH_SECRET,
@@ -124,6 +132,19 @@ class System:
         for process in self.processes.values():
             process.kill()
         self.sandbox.stop()
+
+    @asynccontextmanager
+    async def time_machine(self) -> AsyncIterator[TimeMachine]:
+        """What moves all of it forward."""
+        bus = await self.stack.bus("operator")
+        headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+        async with httpx.AsyncClient(
+            base_url=self.sandbox.url, headers=headers, timeout=30, trust_env=False
+        ) as http:
+            try:
+                yield TimeMachine(bus, self.time, sorted(self.processes), SandboxClock(http))
+            finally:
+                await bus.close()
 
     def token(self, organization_id: str, role: str = "owner") -> str:
         """Lets somebody in who holds a role in an organization."""
