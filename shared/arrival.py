@@ -1,5 +1,6 @@
 """How a service arrives at a later time: jobs are done, and what is open is looked at."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -47,9 +48,10 @@ class ServiceArrival:
             due_at = await self._next_due()
         waiting = await self._rows()
         heard = 0
-        for durable in self._service.durables:
-            info = await self._js.consumer_info(durable.stream, durable.name)
-            waiting[durable.name] = (info.num_pending or 0) + (info.num_ack_pending or 0)
+        for info in await asyncio.gather(
+            *(self._js.consumer_info(each.stream, each.name) for each in self._service.durables)
+        ):
+            waiting[info.name] = (info.num_pending or 0) + (info.num_ack_pending or 0)
             heard += info.delivered.consumer_seq if info.delivered else 0
         waiting["requests"] = sum(len(each.under_way) for each in self._answerers if each.writes)
         if self._has_passed(due_at):

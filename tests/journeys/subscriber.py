@@ -139,6 +139,11 @@ class Subscriber:
                     await client.v1.subscriptions.cancel_async(each.id)
 
 
+def period_start(plan: Any) -> datetime:
+    """When the period of a plan began."""
+    return datetime.fromisoformat(plan["current_period_start"])
+
+
 def period_end(plan: Any) -> datetime:
     """When the period of a plan ends."""
     return datetime.fromisoformat(plan["current_period_end"])
