@@ -28,6 +28,7 @@ from shared.clock import new_id
 from shared.contracts.base import Event, event_subject, owner_of
 from shared.credentials import AgentCredential, issue_agent_credential
 from shared.database import Database
+from shared.jobs import do_job
 from shared.runtime import Runtime
 from shared.service import Service
 from shared.settings import ServiceSettings, Settings
@@ -118,6 +119,16 @@ class Stack:
             **options,
         )
 
+    async def redeliver_after(self, service: Service, seconds: float | None) -> None:
+        """Have what a dead process had been given come again so soon; None: as in production."""
+        topology = await self.bus("topology")
+        js = topology.connection.jetstream()
+        for durable in service.durables:
+            wait_seconds = seconds or durable.ack_wait_seconds
+            config = durable._replace(ack_wait_seconds=wait_seconds).config()
+            await js.add_consumer(durable.stream, config)
+        await topology.close()
+
     def database(self, service: str) -> Database:
         """A service's database as its runtime role sees it."""
         return Database(self.databases[service].dsn, name="test")
@@ -134,6 +145,12 @@ async def build_stack(
     )
     await declare_topology(servers.nats_url, keys, services)
     return Stack(servers, databases, folder)
+
+
+async def do_jobs(runtime: Runtime) -> None:
+    """Do now what a service does every so often."""
+    for job in runtime.service.periodic:
+        await do_job(job, runtime.service.name, runtime.database, patiently=True)
 
 
 async def until(

@@ -8,7 +8,7 @@ import sys
 from tests.chaos.arena import arena
 from tests.chaos.bugs import BUGS
 from tests.chaos.campaign import campaign, control
-from tests.chaos.meters import DeployedMeter, HatchedMeter, Meter
+from tests.processes import Deployed, Hatched, Process
 
 
 def main() -> int:
@@ -28,11 +28,11 @@ def main() -> int:
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     if options.controls:
         return asyncio.run(run_controls(seed))
-    kind = DeployedMeter if options.as_deployed else HatchedMeter
+    kind = Deployed if options.as_deployed else Hatched
     return asyncio.run(run(seed, options.seconds, options.replicas, kind))
 
 
-async def run(seed: int, seconds: float, replicas: int, kind: type[Meter]) -> int:
+async def run(seed: int, seconds: float, replicas: int, kind: type[Process]) -> int:
     print(f"seed {seed}: {replicas} meters, {seconds:g} s of kills", flush=True)
     async with arena() as found:
         await found.start_meters(replicas, kind)

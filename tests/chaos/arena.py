@@ -19,7 +19,7 @@ from shared.bus import Bus
 from shared.contracts.base import event_subject
 from shared.contracts.cost_metering import CostsRecorded
 from shared.topology import EVENTS, USAGE
-from tests.chaos.meters import HatchedMeter, Meter
+from tests.processes import Hatched, Process
 from tests.servers import Servers, start_nats, start_postgres
 from tests.stack import Stack, build_stack
 
@@ -36,15 +36,15 @@ class Arena:
     postgres: Postgres
     nats: NatsServer
     stack: Stack
-    meters: list[Meter] = field(default_factory=list)
+    meters: list[Process] = field(default_factory=list)
 
     async def start_meters(
-        self, count: int, kind: type[Meter] = HatchedMeter, **environment: str
+        self, count: int, kind: type[Process] = Hatched, **environment: str
     ) -> None:
         """Start replicas and wait until they take work."""
         for number in range(len(self.meters), len(self.meters) + count):
             log = self.folder / f"meter-{number}.log"
-            self.meters.append(kind(self.stack, log, **environment))
+            self.meters.append(kind(self.stack, cost_metering.name, log, **environment))
             self.meters[-1].start()
         await asyncio.gather(*(meter.ready() for meter in self.meters))
 
@@ -94,10 +94,8 @@ class Arena:
 
     async def _prepare(self) -> None:
         """Have what a dead meter held come again soon, and keep what is announced."""
-        (durable,) = cost_metering.durables
+        await self.stack.redeliver_after(cost_metering, ACK_WAIT_SECONDS)
         async with self.jetstream() as js:
-            config = durable._replace(ack_wait_seconds=ACK_WAIT_SECONDS).config()
-            await js.add_consumer(durable.stream, config)
             subject = event_subject(CostsRecorded)
             witness = ConsumerConfig(durable_name=WITNESS, filter_subject=subject)
             await js.add_consumer(EVENTS.name or "", witness)

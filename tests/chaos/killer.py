@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.chaos.arena import Arena
-from tests.chaos.meters import Meter
+from tests.processes import Process
 
 # Where in the code a meter may be asked to die, all of them.
 FAILPOINTS = (
@@ -57,7 +57,7 @@ class Killer:
                     if dice.random() < 0.5:
                         await meter.ready()
 
-    async def _kill_at(self, point: str, times: int, meter: Meter) -> None:
+    async def _kill_at(self, point: str, times: int, meter: Process) -> None:
         """Have a meter die at a point of the code, when it comes by for the so manieth time."""
         await meter.kill()
         meter.start(failpoints=f"{point}:{times}")

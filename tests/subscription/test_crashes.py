@@ -1,41 +1,26 @@
 """Killed anywhere, no hold leaks and none is made twice; what was begun is finished by another."""
 
-import subprocess
-import sys
+import contextlib
+import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from services.subscription.app import service as subscription
 from shared.bus import AnswerFailed, AnswerTimedOut, Bus, NoAnswerer
 from shared.clock import FixedClock
 from shared.contracts.account import HoldCredits
 from shared.contracts.base import Refusal
 from shared.contracts.subscription import CompleteWorkflow, Reservation
 from shared.database import Database
+from tests.processes import running
 from tests.stack import Stack, until
 from tests.subscription.customer import Customer
 from tests.subscription.neighbours import Neighbours
-
-
-@contextmanager
-def process(stack: Stack, failpoints: str = "") -> Iterator["subprocess.Popen[bytes]"]:
-    """A subscription service in a process of its own, to be killed."""
-    environment = {**stack.environment("subscription"), "FAILPOINTS": failpoints}
-    started = subprocess.Popen(
-        [sys.executable, "-m", "services.subscription"],
-        env=environment,
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.wait()
 
 
 @pytest.fixture
@@ -47,7 +32,9 @@ async def alone(
     found = Customer(stack, bus, neighbours, database, clock, f"org-{uuid4().hex[:12]}")
     neighbours.credit_cents[found.organization_id] = 2_000
     await found.listen()
+    await stack.redeliver_after(subscription, 2)
     yield found
+    await stack.redeliver_after(subscription, None)
     await found.close()
 
 
@@ -78,18 +65,19 @@ async def let_leases_end(database: Database) -> None:
 @pytest.mark.parametrize(
     "failpoint", ["step.prepared", "step.called", "step.uncommitted", "step.concluded"]
 )
-async def test_a_reservation_by_credits_survives_a_kill(alone: Customer, failpoint: str) -> None:
-    customer, workflow_id = alone, "run"
-    with process(customer.stack, f"{failpoint}:1") as doomed:
+async def test_a_reservation_by_credits_survives_a_kill(
+    alone: Customer, failpoint: str, tmp_path: Path
+) -> None:
+    customer, workflow_id, log = alone, "run", tmp_path / "log"
+    async with running(customer.stack, "subscription", log, f"{failpoint}:1") as doomed:
         for number in range(5):
             await ask_until_answered(customer, f"free-{number}")
-        try:
+        # Nobody may be left to answer.
+        with contextlib.suppress(NoAnswerer, AnswerTimedOut, AnswerFailed):
             await customer.bus.ask(customer.reserving(workflow_id), timeout_seconds=2)
-        except (NoAnswerer, AnswerTimedOut, AnswerFailed):
-            doomed.wait(timeout=10)
-        assert doomed.wait(timeout=10) == -9
+        assert await doomed.ended(10) == -signal.SIGKILL
     await let_leases_end(customer.database)
-    with process(customer.stack):
+    async with running(customer.stack, "subscription", log):
         answer = await ask_until_answered(customer, workflow_id)
         assert isinstance(answer, Reservation)
         assert answer.covered_by == "credits"
@@ -109,14 +97,16 @@ async def test_a_reservation_by_credits_survives_a_kill(alone: Customer, failpoi
         await customer.check_counters()
 
 
-async def test_completions_survive_a_kill_before_they_are_acknowledged(alone: Customer) -> None:
-    customer = alone
+async def test_completions_survive_a_kill_before_they_are_acknowledged(
+    alone: Customer, tmp_path: Path
+) -> None:
+    customer, log = alone, tmp_path / "log"
     for failpoint in ("consumer.uncommitted", "consumer.committed"):
-        with process(customer.stack, f"{failpoint}:1") as doomed:
+        async with running(customer.stack, "subscription", log, f"{failpoint}:1") as doomed:
             events = [customer.ended(f"{failpoint}-{number}") for number in range(2)]
             await customer.publish_usage("workflow", *events)
-            assert doomed.wait(timeout=30) == -9
-    with process(customer.stack):
+            assert await doomed.ended(30) == -signal.SIGKILL
+    async with running(customer.stack, "subscription", log):
         await ask_until_answered(customer, "another")
 
         async def charged() -> int:

@@ -20,7 +20,8 @@ from shared.contracts.subscription import (
     SetByoProviders,
     SetTier,
 )
-from tests.stack import until
+from shared.runtime import Runtime
+from tests.stack import do_jobs, until
 from tests.subscription.customer import Customer, covers
 from tests.subscription.neighbours import refunded
 
@@ -122,7 +123,9 @@ async def test_only_a_renewal_resets_the_counter(customer: Customer) -> None:
     assert (found.workflows_reserved, found.workflows_remaining) == (0, 100)
 
 
-async def test_grace_then_suspension_then_recovery(customer: Customer) -> None:
+async def test_grace_then_suspension_then_recovery(
+    customer: Customer, replicas: list[Runtime]
+) -> None:
     await customer.subscribe("pro")
     await customer.subscribe("pro", status="past_due")
     found = await customer.subscription()
@@ -136,7 +139,8 @@ async def test_grace_then_suspension_then_recovery(customer: Customer) -> None:
     async def suspended() -> bool:
         return any(each["suspended"] for each in customer.facts(PlanChanged))
 
-    await until(suspended, bool, timeout_seconds=45)
+    await do_jobs(replicas[0])
+    await until(suspended, bool)
     await customer.subscribe("pro", status="active")
     found = await customer.subscription()
     assert (found.status, found.suspended, found.grace_ends_at) == ("active", False, None)

@@ -1,4 +1,4 @@
-"""Meters as processes of their own, to be killed and started again."""
+"""Services as processes of their own, to be killed and started again."""
 
 import asyncio
 import multiprocessing
@@ -10,6 +10,8 @@ import time
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.embedded.process import MYSELF, launch_command
@@ -20,16 +22,18 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 
 _nursery = multiprocessing.get_context("forkserver")
-_nursery.set_forkserver_preload(["tests.chaos.impatient_meter"])
+_nursery.set_forkserver_preload(["tests.hatched"])
 
 
-class Meter(ABC):
+class Process(ABC):
     """One replica; it dies with this process, and it may be killed sooner."""
 
-    def __init__(self, stack: Stack, log: Path, **environment: str) -> None:
+    def __init__(self, stack: Stack, name: str, log: Path, **environment: str) -> None:
+        """`name` is the service's; `environment` is put on top of what the stack gives it."""
+        self.name = name
         self._log = log
         self._environment = {
-            **stack.environment("cost_metering"),
+            **stack.environment(name),
             "LOG_LEVEL": "WARNING",
             **environment,
         }
@@ -60,7 +64,7 @@ class Meter(ABC):
         deadline = time.monotonic() + READY_SECONDS
         while not await asyncio.to_thread(self._is_ready):
             if self.exit_code is not None or time.monotonic() > deadline:
-                raise TimeoutError(f"the meter is not ready:\n{self._log.read_text()[-2000:]}")
+                raise TimeoutError(f"{self.name} is not ready:\n{self._log.read_text()[-2000:]}")
             await asyncio.sleep(0.1)
 
     def _is_ready(self) -> bool:
@@ -71,7 +75,7 @@ class Meter(ABC):
             return False
 
     def handled(self) -> int:
-        """How many envelopes it has handled, by its own metrics."""
+        """How many messages it has handled, by its own metrics."""
         with urllib.request.urlopen(self._url("/metrics"), timeout=5) as answer:
             for line in answer.read().decode().splitlines():
                 if line.startswith("billing_messages_total{") and 'outcome="handled"' in line:
@@ -103,21 +107,21 @@ class Meter(ABC):
         await self.ended(STOP_SECONDS)
         return self.exit_code
 
-    async def ended(self, timeout_seconds: float) -> bool:
-        """Whether it ended in time."""
+    async def ended(self, timeout_seconds: float) -> int | None:
+        """Wait until it has ended; its exit code, None if it has not in time."""
         deadline = time.monotonic() + timeout_seconds
         while self.exit_code is None and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
-        return self.exit_code is not None
+        return self.exit_code
 
 
-class DeployedMeter(Meter):
+class Deployed(Process):
     """The service's own command."""
 
     _process: "subprocess.Popen[bytes]"
 
     def _start(self, environment: dict[str, str]) -> None:
-        program = [sys.executable, "-m", "services.cost_metering"]
+        program = [sys.executable, "-m", f"services.{self.name}"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 launch_command(program, Path.cwd(), MYSELF, signal.SIGKILL),
@@ -135,16 +139,16 @@ class DeployedMeter(Meter):
         return self._process.poll()
 
 
-class HatchedMeter(Meter):
-    """The same, less patient, and back at once after it was killed."""
+class Hatched(Process):
+    """The same as `tests.hatched` has it: less patient, and back at once after it was killed."""
 
     _process: "multiprocessing.context.ForkServerProcess"
 
     def _start(self, environment: dict[str, str]) -> None:
-        from tests.chaos import impatient_meter
+        from tests import hatched
 
-        arguments = (environment, str(self._log))
-        self._process = _nursery.Process(target=impatient_meter.run, args=arguments, daemon=True)
+        arguments = (self.name, environment, str(self._log))
+        self._process = _nursery.Process(target=hatched.run, args=arguments, daemon=True)
         self._process.start()
 
     @property
@@ -154,3 +158,16 @@ class HatchedMeter(Meter):
     @property
     def exit_code(self) -> int | None:
         return self._process.exitcode
+
+
+@asynccontextmanager
+async def running(
+    stack: Stack, name: str, log: Path, failpoints: str = "", **environment: str
+) -> AsyncIterator[Process]:
+    """A hatched process that is dead afterwards."""
+    process = Hatched(stack, name, log, **environment)
+    process.start(failpoints)
+    try:
+        yield process
+    finally:
+        await process.kill()

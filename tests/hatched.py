@@ -1,7 +1,7 @@
-"""The meter as it is, less patient: what a dead relay had leased is free after two seconds.
+"""A service as it is, less patient: what a dead process had leased is free after seconds.
 
 It is hatched from a process that has imported everything already, so that a killed one is back at
-once; `tests.chaos.bugs` can break it on purpose.
+once; `tests.chaos.bugs` can break a meter on purpose.
 """
 
 import ctypes
@@ -10,26 +10,32 @@ import signal
 import sys
 from collections.abc import Mapping
 
-from services.cost_metering.app import service
 from shared import failpoints
 from shared.logs import configure
 from shared.process import serve
 from shared.runtime import Runtime, Times
-from shared.settings import ServiceSettings, load
+from shared.settings import load
+from shared.steps import StepTimes
 from tests.chaos import bugs
+from tests.stack import SERVICES
 
-TIMES = Times(relay_lease_seconds=2.0, monitor_seconds=1.0)
+TIMES = Times(
+    steps=StepTimes(lease_seconds=4.0, call_seconds=3.5, longest_delay_seconds=2.0),
+    relay_lease_seconds=2.0,
+    monitor_seconds=1.0,
+)
 PR_SET_PDEATHSIG = 1
 
 
-def run(environment: Mapping[str, str], log: str) -> None:
-    """Be a meter with this environment, until killed or told to stop."""
+def run(name: str, environment: Mapping[str, str], log: str) -> None:
+    """Be a service with this environment, until killed or told to stop."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
+    (service,) = (each for each in SERVICES if each.name == name)
     failpoints.arm(environment["FAILPOINTS"])
     bugs.introduce(environment.get("SEEDED_BUG"), environment["DATABASE_URL"])
-    settings = load(ServiceSettings, environment)
+    settings = load(service.settings, environment)
     configure(service.name, settings.log_level)
     sys.exit(serve(Runtime(service, settings, times=TIMES)))
