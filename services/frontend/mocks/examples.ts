@@ -2,6 +2,8 @@
 import type {
   BillingAccountResponse,
   ChangePreviewResponse,
+  CreditEntryResponse,
+  PaymentMethodResponse,
   PlansResponse,
   SessionResponse,
   SubscriptionResponse,
@@ -155,6 +157,38 @@ export function aPreview(changes: Partial<ChangePreviewResponse> = {}): ChangePr
     proration_date: "2026-11-22T12:00:00Z",
     takes_effect_at: "2026-11-22T12:00:00Z",
     warnings: [],
+    ...changes,
+  };
+}
+
+export function aPaymentMethod(
+  changes: Partial<PaymentMethodResponse> = {},
+): PaymentMethodResponse {
+  return {
+    id: "pm_1",
+    type: "card",
+    card_brand: "visa",
+    card_last4: "4242",
+    exp_month: 4,
+    exp_year: 2030,
+    is_default: true,
+    ...changes,
+  };
+}
+
+export function aCreditEntry(changes: Partial<CreditEntryResponse> = {}): CreditEntryResponse {
+  return {
+    id: "entry_1",
+    sequence: 1,
+    kind: "granted",
+    lot_kind: "purchased",
+    amount: 25,
+    balance_after: 25,
+    debt_after: 0,
+    description: "Credits bought",
+    reference: "cs_test_1",
+    expires_at: null,
+    created_at: "2026-11-20T09:00:00Z",
     ...changes,
   };
 }

@@ -6,6 +6,7 @@ import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
+import { LifetimePurchaseCard } from "@/components/billing/LifetimePurchaseCard";
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -31,18 +32,21 @@ export default function PricingTable() {
     >
       <QueryView query={plans} skeleton={<Skeleton className="h-120 rounded-xl" />}>
         {(data) => (
-          <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
-            {data.plans
-              .filter((plan) => plan.interval !== "once" || subscription?.is_lifetime)
-              .map((plan) => (
-                <Plan
-                  key={plan.tier}
-                  plan={plan}
-                  subscription={subscription}
-                  onChoose={setChosen}
-                />
-              ))}
-          </ul>
+          <div className="space-y-4">
+            <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
+              {data.plans
+                .filter((plan) => plan.interval !== "once")
+                .map((plan) => (
+                  <Plan
+                    key={plan.tier}
+                    plan={plan}
+                    subscription={subscription}
+                    onChoose={setChosen}
+                  />
+                ))}
+            </ul>
+            <LifetimePurchaseCard />
+          </div>
         )}
       </QueryView>
       <Suspense>

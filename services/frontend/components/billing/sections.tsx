@@ -12,11 +12,21 @@ export interface BillingSection {
   Component: ComponentType;
 }
 
+const CreditBalance = lazy(() => import("@/components/billing/CreditBalance"));
+const PaymentMethodList = lazy(() => import("@/components/billing/PaymentMethodList"));
 const PricingTable = lazy(() => import("@/components/billing/PricingTable"));
 
 /** The page, from top to bottom. What is lazy is fetched after what is seen first. */
 export const SECTIONS: readonly BillingSection[] = [
   { id: "plan", title: "Plan", span: 3, height: "h-56", Component: SubscriptionCard },
   { id: "usage", title: "Usage", span: 3, height: "h-48", Component: UsageCard },
+  { id: "credits", title: "Credits", span: 1, height: "h-64", Component: CreditBalance },
+  {
+    id: "payment-methods",
+    title: "Payment methods",
+    span: 2,
+    height: "h-64",
+    Component: PaymentMethodList,
+  },
   { id: "plans", title: "Plans", span: 3, height: "h-120", Component: PricingTable },
 ];

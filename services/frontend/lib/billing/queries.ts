@@ -1,5 +1,5 @@
 // What is asked of the API, under which key it is remembered, and for how long it counts as fresh.
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { billingApi } from "@/lib/billing/api";
 
 const MINUTE = 60_000;
@@ -74,5 +74,14 @@ export const costSummaryQuery = (organization: string, from?: string, to?: strin
   queryOptions({
     queryKey: [...billingKeys.of("costs", organization), "summary", from, to],
     queryFn: () => billingApi.getCostSummary(organization, from, to),
+    staleTime: OFTEN,
+  });
+
+export const creditsQuery = (organization: string) =>
+  infiniteQueryOptions({
+    queryKey: billingKeys.of("credits", organization),
+    queryFn: ({ pageParam }) => billingApi.listCredits(organization, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
     staleTime: OFTEN,
   });

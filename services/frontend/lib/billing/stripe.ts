@@ -1,5 +1,5 @@
 // Stripe.js, loaded when the first form needs it and never before.
-import type { Stripe } from "@stripe/stripe-js";
+import type { SetupIntent, Stripe } from "@stripe/stripe-js";
 import type { StripeConfigResponse } from "@/lib/billing/types";
 
 let stripePromise: Promise<Stripe | null> | null = null;
@@ -37,4 +37,11 @@ function addScript(address: string): Promise<void> {
     };
     document.head.append(script);
   });
+}
+
+/** The payment method that a confirmed SetupIntent saved. */
+export function methodIdOf(intent: Pick<SetupIntent, "payment_method"> | undefined): string {
+  const method = intent?.payment_method;
+  if (!method) throw new Error("Stripe confirmed no payment method.");
+  return typeof method === "string" ? method : method.id;
 }

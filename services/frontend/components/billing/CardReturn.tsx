@@ -1,0 +1,12 @@
+"use client";
+
+import { lazy, Suspense } from "react";
+import { useUrlState } from "@/hooks/useUrlState";
+
+const FinishCard = lazy(() => import("@/components/billing/FinishCard"));
+
+/** Back from a bank's own page: the address names what was begun here. */
+export function CardReturn() {
+  const [secret] = useUrlState("setup_intent_client_secret");
+  return <Suspense>{secret && <FinishCard clientSecret={secret} />}</Suspense>;
+}
