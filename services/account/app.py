@@ -12,6 +12,7 @@ from services.account.handlers.books import LOW_CREDIT_CENTS, Books
 from services.account.handlers.credits import Credits, list_credit_entries
 from services.account.handlers.expiry import Expiry
 from services.account.handlers.holds import Holds
+from services.account.handlers.many import ManyCredits
 from services.account.handlers.purchases import Purchases
 from services.account.tables.schema import metadata
 from shared.contracts import account as contracts
@@ -36,6 +37,7 @@ service = Service(
 )
 books = Books()
 credits_ = Credits(books)
+many = ManyCredits(credits_)
 holds = Holds(books)
 purchases = Purchases(books)
 expiry = Expiry(books)
@@ -67,6 +69,7 @@ service.answers(contracts.TakeCredits, writes=True)(credits_.take_credits)
 service.answers(contracts.HoldCredits, writes=True)(holds.hold_credits)
 service.answers(contracts.SettleHold, writes=True)(holds.settle_hold)
 service.answers(contracts.ApplyCredits, writes=True)(credits_.apply_credits)
+service.answers(contracts.ApplyManyCredits, writes=True)(many.apply_many)
 service.answers(contracts.RestoreCredits, writes=True)(credits_.restore_credits)
 service.answers(contracts.ListAudit)(audit.list_audit)
 

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
-from services.invoicing.handlers import profiles, usage, views
+from services.invoicing.handlers import profiles, terms, usage, views
+from services.invoicing.handlers.closing import FinishesInvoices, MonthlyClose
 from services.invoicing.handlers.generating import GeneratesInvoice, PreviewsInvoice
 from services.invoicing.handlers.means import Means
+from services.invoicing.handlers.notes import IssuesCreditNote
+from services.invoicing.handlers.voiding import VoidsInvoice
 from services.invoicing.settings import InvoicingSettings
 from services.invoicing.tables.payments import metadata
 from shared.contracts import account, subscription
 from shared.contracts import invoicing as contracts
 from shared.service import Service
+
+CLOSE_SECONDS = 1.0
+LEFT_SECONDS = 60.0
 
 service = Service(
     "invoicing",
@@ -18,6 +24,7 @@ service = Service(
     InvoicingSettings,
 )
 means = Means()
+monthly_close = MonthlyClose(means)
 
 service.opens(means.open)
 
@@ -31,5 +38,13 @@ service.answers(contracts.ListInvoices)(views.list_invoices)
 service.answers(contracts.GetInvoice)(views.get_invoice)
 service.answers(contracts.ListInvoiceUsage)(views.list_invoice_usage)
 
-for step in (GeneratesInvoice, PreviewsInvoice):
+service.answers(contracts.GetBillingTerms)(terms.get_terms)
+service.answers(contracts.SetBillingTerms, writes=True)(terms.set_terms)
+
+for step in (GeneratesInvoice, PreviewsInvoice, VoidsInvoice, IssuesCreditNote):
     service.step(step(means))
+service.step(FinishesInvoices(means))
+
+service.every(CLOSE_SECONDS, "close_months")(monthly_close.close)
+service.every(LEFT_SECONDS, "finish_left_drafts")(monthly_close.finish_left)
+service.due(monthly_close.next_due)

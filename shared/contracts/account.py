@@ -10,6 +10,7 @@ from shared.contracts.base import (
     Event,
     Organization,
     PageLimit,
+    Refusal,
     Reply,
     Request,
     Text,
@@ -235,6 +236,28 @@ class ApplyCredits(Request[CreditBalance], frozen=True, kw_only=True):
     amount_cents: Cents
     hold_ids: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
     least_left_cents: Cents = 0
+
+
+class AppliedCredits(Contract, frozen=True, kw_only=True):
+    """One of many: what was burned, or a "no"."""
+
+    organization_id: str
+    balance: CreditBalance | None = None
+    refusal: Refusal | None = None
+
+
+class ManyApplied(Reply, frozen=True, kw_only=True):
+    """In the order in which they were asked for."""
+
+    results: tuple[AppliedCredits, ...]
+
+
+class ApplyManyCredits(Request[ManyApplied], frozen=True, kw_only=True):
+    """Burn credits for invoices of many organizations in one transaction, each answered as if it
+    came alone; when a month is closed, most of them have none.
+    """
+
+    applications: Annotated[tuple[ApplyCredits, ...], Meta(min_length=1, max_length=256)]
 
 
 class RestoreCredits(Request[CreditBalance], frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Accounts: one row per organization, made once however many ask."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -45,6 +45,18 @@ async def lock_account(db: Db, organization_id: str) -> LockedAccount:
     if row is None:
         raise LookupError("an account that was opened is not there")
     return LockedAccount(_account(row), row["customer_version"], row["payment_methods_version"])
+
+
+_LOCK_MANY = """
+SELECT organization_id, ledger_cents, debt_cents FROM accounts
+WHERE organization_id = ANY($1::text[]) ORDER BY organization_id FOR UPDATE
+"""
+
+
+async def lock_without_credits(db: Db, organization_ids: Sequence[str]) -> dict[str, int]:
+    """Lock the accounts of organizations; answers the debt, in cents, of those without credits."""
+    rows = await db.driver.fetch(_LOCK_MANY, list(organization_ids))
+    return {row["organization_id"]: row["debt_cents"] for row in rows if row["ledger_cents"] == 0}
 
 
 def _account(row: asyncpg.Record) -> Account:

@@ -1,5 +1,6 @@
 """What was asked of the credits before, by the ids of those who asked: nothing counts twice."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -94,6 +95,23 @@ async def add_application(
             restored_at=application.restored_at,
         )
     )
+
+
+_ADD_NOTHING = """
+INSERT INTO applications (organization_id, invoice_id, asked_cents, applied_cents, applied_at)
+SELECT organization_id, invoice_id, asked_cents, 0, $4
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (organization_id, invoice_id, asked_cents)
+ON CONFLICT (organization_id, invoice_id) DO NOTHING RETURNING invoice_id
+"""
+
+
+async def add_applications(db: Db, asked: Sequence[tuple[str, str, int]]) -> set[str]:
+    """Keep what invoices (organization, invoice, cents) asked for where there was nothing; answers
+    those that were not known.
+    """
+    columns = [list(column) for column in zip(*asked, strict=True)] if asked else [[], [], []]
+    rows = await db.driver.fetch(_ADD_NOTHING, *columns, db.now)
+    return {row["invoice_id"] for row in rows}
 
 
 async def set_restored(db: Db, organization_id: str, invoice_id: str) -> None:

@@ -1,0 +1,184 @@
+"""Credit notes: what they are about is set aside first, then it happens, then they are numbered."""
+
+# ruff: noqa: ARG002 -- the methods of a step have their form
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from services.invoicing.handlers.collecting import stop_collecting
+from services.invoicing.handlers.issuing import changed, paid
+from services.invoicing.handlers.means import Means
+from services.invoicing.handlers.views import UNKNOWN_INVOICE
+from services.invoicing.rules import corrections as rules
+from services.invoicing.store import invoices, notes
+from services.invoicing.store.profiles import lock_profile, save_profile
+from services.invoicing.tables import CreditNoteRow, InvoiceRow, ProfileRow
+from shared.contracts.account import GrantCredits
+from shared.contracts.base import Done, Event, Refusal, Reply, Request
+from shared.contracts.invoicing import CreditNote, CreditNoteIssued, CreditNoteKind, IssueCreditNote
+from shared.contracts.stripe_gateway import RefundPayment
+from shared.database import Db
+from shared.steps import AnsweringStep
+
+BEING_PAID = Refusal(
+    code="payment_under_way", detail="This invoice is being paid; try again when that has ended."
+)
+OTHER_NOTE = Refusal(
+    code="id_reused", detail="This id was used for another credit note; use a new one."
+)
+
+
+class Noting(msgspec.Struct, frozen=True):
+    """A credit note on its way; `payment_id` is what is refunded."""
+
+    organization_id: str
+    credit_note_id: str
+    invoice_id: str
+    invoice_number: str
+    kind: CreditNoteKind
+    how: rules.Correction
+    amount_cents: int
+    reason: str
+    requested_by: str
+    payment_id: str | None
+
+
+class IssuesCreditNote(AnsweringStep[IssueCreditNote, Noting, Reply]):
+    """Answers `IssueCreditNote`."""
+
+    kind: ClassVar[str] = "issue_credit_note"
+    request = IssueCreditNote
+    state = Noting
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def prepare(self, request: IssueCreditNote, db: Db) -> Noting | Reply:
+        """Set aside what it is about, so that no two together go beyond the invoice."""
+        organization_id = request.organization_id
+        profile = await lock_profile(db, organization_id)
+        known = await notes.find_note(db, organization_id, request.credit_note_id)
+        if known is not None:
+            return _known(known, request, profile)
+        row = await invoices.find_invoice(db, [organization_id], request.invoice_id)
+        if row is None:
+            return UNKNOWN_INVOICE
+        how = rules.correction(row, request.kind, request.amount_cents)
+        if isinstance(how, Refusal):
+            return how
+        if how == "lessen" and await notes.is_being_paid(db, organization_id, row.invoice_id):
+            return BEING_PAID
+        payment_id = await notes.find_paying(db, organization_id, row.invoice_id)
+        if how == "refund" and payment_id is None:
+            return rules.UNPAID
+        await invoices.save_invoices(db, [rules.with_credited(row, request.amount_cents)])
+        return Noting(
+            organization_id=organization_id,
+            credit_note_id=request.credit_note_id,
+            invoice_id=row.invoice_id,
+            invoice_number=row.invoice_number or "",
+            kind=request.kind,
+            how=how,
+            amount_cents=request.amount_cents,
+            reason=request.reason,
+            requested_by=request.requested_by,
+            payment_id=payment_id,
+        )
+
+    async def call(self, step_id: str, state: Noting) -> Reply:
+        """Give it, once for the note's id; to ask for less nobody else is needed."""
+        if state.how == "lessen":
+            return Done()
+        giving: Request[Any] = _giving(state)
+        given: Reply = await self._means.ask(giving, step_id)
+        return given
+
+    async def answer(
+        self, step_id: str, state: Noting, outcome: Reply, db: Db
+    ) -> tuple[Reply, Sequence[Event]]:
+        """Number it; or, when it could not be given, leave the invoice as it was."""
+        profile = await lock_profile(db, state.organization_id)
+        row = await invoices.find_invoice(db, [state.organization_id], state.invoice_id)
+        if row is None:
+            raise LookupError("an invoice that is final is not there")
+        known = await notes.find_note(db, state.organization_id, state.credit_note_id)
+        if known is None and not isinstance(outcome, Refusal):
+            return await _issue(db, state, profile, row)
+        await invoices.save_invoices(db, [rules.with_credited(row, -state.amount_cents)])
+        return _note(known, profile) if known is not None else outcome, ()
+
+
+async def _issue(
+    db: Db, state: Noting, profile: ProfileRow, row: InvoiceRow
+) -> tuple[Reply, Sequence[Event]]:
+    number = profile.last_credit_note_number + 1
+    profile = msgspec.structs.replace(profile, last_credit_note_number=number)
+    await save_profile(db, profile)
+    note = _row(state, profile, db)
+    await notes.add_note(db, note)
+    row = msgspec.structs.replace(row, version=row.version + 1, updated_at=db.now)
+    told: list[Event] = []
+    settled = row.status != "paid" and row.credited_cents >= row.amount_due_cents
+    if settled:
+        row = msgspec.structs.replace(row, status="paid", paid_at=db.now)
+        told.append(paid(row))
+    await invoices.save_invoices(db, [row])
+    if settled:
+        told += await stop_collecting(db, profile, row)
+    reply = _note(note, profile)
+    issued = CreditNoteIssued(organization_id=state.organization_id, credit_note=reply)
+    return reply, [issued, changed(row, profile), *told]
+
+
+def _giving(state: Noting) -> RefundPayment | GrantCredits:
+    if state.how == "refund":
+        return RefundPayment(
+            organization_id=state.organization_id,
+            refund_id=state.credit_note_id,
+            charge_id=state.payment_id,
+            amount_cents=state.amount_cents,
+            requested_by=state.requested_by,
+        )
+    return GrantCredits(
+        organization_id=state.organization_id,
+        grant_id=state.credit_note_id,
+        amount_cents=state.amount_cents,
+        kind="purchased",
+        description=f"Credit note for {state.invoice_number}",
+        requested_by=state.requested_by,
+    )
+
+
+def _row(state: Noting, profile: ProfileRow, db: Db) -> CreditNoteRow:
+    return CreditNoteRow(
+        organization_id=state.organization_id,
+        credit_note_id=state.credit_note_id,
+        number=profile.last_credit_note_number,
+        invoice_id=state.invoice_id,
+        kind=state.kind,
+        amount_cents=state.amount_cents,
+        reason=state.reason,
+        requested_by=state.requested_by,
+        created_at=db.now,
+    )
+
+
+def _known(known: CreditNoteRow, request: IssueCreditNote, profile: ProfileRow) -> Reply:
+    asked = (request.invoice_id, request.kind, request.amount_cents)
+    same = asked == (known.invoice_id, known.kind, known.amount_cents)
+    return _note(known, profile) if same else OTHER_NOTE
+
+
+def _note(row: CreditNoteRow, profile: ProfileRow) -> CreditNote:
+    return CreditNote(
+        credit_note_id=row.credit_note_id,
+        credit_note_number=rules.credit_note_number(profile.account_code, row.number),
+        organization_id=row.organization_id,
+        invoice_id=row.invoice_id,
+        kind=row.kind,
+        amount_cents=row.amount_cents,
+        reason=row.reason,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,124 @@
+"""The month is closed on the 1st, 01:00 UTC, for everybody, however late and however often."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.invoicing.app import monthly_close
+from services.invoicing.rules.profiles import first_close, next_close
+from shared.contracts.invoicing import Invoice
+from shared.database import Database
+from tests.invoicing.customer import Customer, World
+from tests.stack import until
+
+
+@pytest.fixture
+async def month(world: World) -> datetime:
+    """When the month that runs ends."""
+    now = world.clock.now()
+    return next_close(now) - timedelta(hours=1)
+
+
+async def pass_until(customer: Customer, moment: datetime) -> None:
+    customer.clock.advance(moment - customer.clock.now())
+
+
+async def closed(customer: Customer, count: int = 1) -> list[Invoice]:
+    """Wait until so many invoices are final."""
+
+    async def look() -> list[Invoice]:
+        found = await customer.invoices()
+        return [each for each in found if each.status != "draft"]
+
+    return await until(look, lambda found: len(found) == count)
+
+
+async def test_a_month_is_closed_with_all_that_happened_in_it(
+    customer: Customer, month: datetime
+) -> None:
+    await customer.account_stands()
+    await customer.complete(2)
+    await pass_until(customer, month + timedelta(minutes=30))
+    await customer.use(
+        customer.charged(at=month - timedelta(minutes=1)),
+        customer.charged(at=month, cents=700),
+    )
+    assert await customer.invoices() == ()
+    await pass_until(customer, month + timedelta(hours=1))
+    (invoice,) = await closed(customer)
+    assert [(line.kind, line.quantity) for line in invoice.lines] == [("workflow_completion", 3)]
+    assert (invoice.usage_until, invoice.total_cents) == (month, 3000)
+    assert invoice.learned_until == month + timedelta(hours=1)
+    # What happened at midnight belongs to the next month.
+    await pass_until(customer, next_close(month + timedelta(hours=1)))
+    _, second = await closed(customer, 2)
+    assert (second.total_cents, second.period_start) == (700, month)
+
+
+async def test_what_is_learned_too_late_is_an_adjustment_that_names_its_month(
+    customer: Customer, month: datetime
+) -> None:
+    await customer.account_stands()
+    await pass_until(customer, month + timedelta(hours=2))
+    await customer.complete(1)
+    await customer.complete(2, at=month - timedelta(days=3))
+    invoice = await customer.invoice()
+    own, late = invoice.lines
+    assert (own.kind, own.quantity, own.period_start) == ("workflow_completion", 1, None)
+    assert (late.kind, late.quantity, late.total_cents) == ("adjustment", 2, 2000)
+    begin = (month - timedelta(days=3)).replace(day=1, hour=0, minute=0)
+    assert (late.period_start, late.period_end) == (begin, month)
+    assert f"{begin:%B %Y}" in late.description
+
+
+async def test_closing_again_or_late_makes_nothing_new(
+    customer: Customer, month: datetime, database: Database
+) -> None:
+    await customer.account_stands()
+    await customer.complete()
+    await pass_until(customer, month + timedelta(days=40))
+    # Two months are closed, one after the other; there is nothing in the second.
+    await closed(customer)
+    for _ in range(3):
+        async with database.transaction() as db:
+            await monthly_close.close(db)
+    (row,) = await customer.sql(
+        "SELECT next_close_at FROM billing_profiles WHERE organization_id = $1"
+    )
+    assert row["next_close_at"] == next_close(customer.clock.now())
+    assert len(await closed(customer)) == 1
+
+
+async def test_an_account_that_is_parked_is_closed_when_it_is_released(
+    customer: Customer, month: datetime
+) -> None:
+    await customer.account_stands()
+    await customer.complete()
+    other = Customer(customer.world, f"org-{uuid4().hex[:12]}")
+    await other.account_stands()
+    await other.complete()
+    park = "UPDATE billing_profiles SET parked_reason = $2 WHERE organization_id = $1"
+    await customer.sql(park, "numbers do not agree")
+    await pass_until(customer, month + timedelta(hours=1))
+    await closed(other)
+    assert await customer.invoices() == ()
+    await customer.sql(park, None)
+    (invoice,) = await closed(customer)
+    assert invoice.usage_until == month
+
+
+@pytest.fixture
+async def database(world: World) -> AsyncIterator[Database]:
+    connected = Database(world.stack.databases["invoicing"].dsn, world.clock)
+    yield connected
+    await connected.close()
+
+
+def test_a_month_that_begins_with_an_account_is_closed_at_its_end() -> None:
+    at = datetime(2027, 2, 1, 0, 30, tzinfo=UTC)
+    # In the last hour somebody may have used something in the month before.
+    assert first_close(at) == datetime(2027, 2, 1, 1, tzinfo=UTC)
+    assert first_close(at + timedelta(hours=1)) == datetime(2027, 3, 1, 1, tzinfo=UTC)
+    assert next_close(datetime(2027, 12, 31, 23, tzinfo=UTC)) == datetime(2028, 1, 1, 1, tzinfo=UTC)
