@@ -8,6 +8,7 @@ import msgspec
 
 from services.gateway.dollars import dollars_of_cents
 from services.gateway.live_invoices import live_invoice, live_payment, live_usage
+from services.gateway.notices import live_notice
 from services.gateway.responses import ApiResponse
 from services.gateway.translations import live_costs
 from shared.contracts.account import (
@@ -20,6 +21,7 @@ from shared.contracts.account import (
 from shared.contracts.base import Event, event_subject
 from shared.contracts.cost_metering import CostsRecorded
 from shared.contracts.invoicing import InvoiceChanged, PaymentChanged, UsageRecorded
+from shared.contracts.notices import NoticeRaised
 from shared.contracts.stripe_gateway import PaymentMethodsChanged, PurchaseKind, PurchasePaid
 from shared.contracts.subscription import (
     LimitReached,
@@ -195,6 +197,7 @@ SHOWN: Mapping[type[Event], Callable[[Any], msgspec.Struct]] = {
     InvoiceChanged: live_invoice,
     PaymentChanged: live_payment,
     CreditsLow: _low_credits,
+    NoticeRaised: live_notice,
 }
 
 

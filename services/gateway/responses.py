@@ -139,6 +139,7 @@ class LiveEventResponse(ApiResponse, frozen=True, kw_only=True):
         "invoice_changed",
         "payment_changed",
         "credits_low",
+        "notice_raised",
         "resync",
     ]
     data: str

@@ -43,6 +43,13 @@ from shared.contracts.cost_metering import (
     UnpricedModel,
     UnpricedModels,
 )
+from shared.contracts.notices import (
+    GetNoticePreview,
+    ListNotices,
+    Notice,
+    NoticePreview,
+    Notices,
+)
 from shared.contracts.operations import (
     DeadLetter,
     DeadLetters,
@@ -121,6 +128,19 @@ LETTER = DeadLetter(
     first_seen_at=NOW,
     last_seen_at=NOW,
 )
+NOTICE = Notice(
+    notice_id="notice-1",
+    organization_id="acme",
+    kind="invoice_issued",
+    severity="info",
+    title="Invoice INV-1 is ready",
+    text="$19.99 is due.",
+    reference="invoice-1",
+    raised_at=NOW,
+    mail_status="sent",
+    mail_detail=None,
+    mailed_at=NOW,
+)
 HOLE = ProducerHole(
     organization_id="acme", agent_id="agent-1", producer="p", first=3, last=4, noticed_at=NOW
 )
@@ -157,6 +177,8 @@ ANSWERS: Mapping[type[Request[Any]], Any] = {
     SetPriceOverride: PriceOverrides(overrides=(OVERRIDE,)),
     RepriceCosts: Done(affected=3),
     ListProducerHoles: ProducerHoles(holes=(HOLE,)),
+    ListNotices: Notices(notices=(NOTICE,)),
+    GetNoticePreview: NoticePreview(subject="Hello", text="Hello", html="<p>Hello</p>"),
     ListDeadLetters: DeadLetters(letters=(LETTER,)),
     ShowDeadLetter: DeadLetters(letters=(LETTER,)),
     ReplayDeadLetters: Done(affected=1),

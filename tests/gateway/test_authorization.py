@@ -28,6 +28,7 @@ from tests.gateway.scripted import (
 
 API = "/api/billing"
 ACCOUNT = f"{API}/account/{{organization_id:str}}"
+NOTICE = "notices/{notice_id:str}/preview"
 WORKFLOW = f"{ACCOUNT}/workflows/{{reservation_id:str}}"
 INVOICE = "/invoices/{invoice_id:str}"
 CREDITS = {"organization_id": "acme", "amount_usd": 10, "description": "goodwill"}
@@ -68,6 +69,7 @@ EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", f"{ACCOUNT}/costs/daily"): ("reader", None),
     ("GET", f"{ACCOUNT}/costs/export.csv"): ("reader", None),
     ("GET", f"{ACCOUNT}/events"): ("reader", None),
+    ("GET", f"{ACCOUNT}/notices"): ("reader", None),
     ("POST", f"{ACCOUNT}/agents/{{agent_id:str}}/credentials"): ("manager or service", None),
     ("POST", f"{API}/webhooks/stripe"): ("anyone", None),
     ("GET", f"{API}/plans"): ("anyone", None),
@@ -123,6 +125,8 @@ EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
         {"organization_id": "acme", "tax_exempt": True},
     ),
     ("GET", f"{API}/admin/audit"): ("operator", None),
+    ("GET", f"{API}/admin/notices"): ("operator", None),
+    ("GET", f"{API}/admin/notices/{{notice_id:str}}/preview"): ("operator", None),
     ("GET", f"{API}/admin/unpriced-models"): ("operator", None),
     ("GET", f"{API}/admin/price-overrides"): ("operator", None),
     ("POST", f"{API}/admin/price-overrides"): ("operator", PRICE),
@@ -144,7 +148,7 @@ NOTHING_THERE = {"/schema/{path:str}", "/_next/{rest:path}", "/icon.svg"}
 HEADERS = {f"{API}/webhooks/stripe": {"Stripe-Signature": "t=1,v1=00"}}
 QUERIES = {
     f"{API}/admin/{name}": {"organization_id": "acme"}
-    for name in ("audit", "billing-terms", f"{INVOICE[1:]}/payments")
+    for name in ("audit", "billing-terms", f"{INVOICE[1:]}/payments", NOTICE)
 }
 
 WHO = {
@@ -207,6 +211,7 @@ def address(path: str) -> str:
         path.replace("{organization_id:str}", "acme")
         .replace("{agent_id:str}", "agent-1")
         .replace("{letter_id:int}", "7")
+        .replace("{notice_id:str}", "notice-1")
         .replace("{payment_method_id:str}", "pm_1")
         .replace("{invoice_id:str}", "invoice-1")
         .replace("{session_id:str}", "cs_1")

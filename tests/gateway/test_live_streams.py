@@ -25,6 +25,7 @@ from shared.contracts.account import AccountChanged, Buyer, CreditsChanged, Cred
 from shared.contracts.base import event_subject, name_of
 from shared.contracts.cost_metering import CostByModel, CostsRecorded
 from shared.contracts.invoicing import InvoiceChanged, PaymentChanged, UsageRecorded
+from shared.contracts.notices import NoticeRaised
 from shared.contracts.stripe_gateway import PaymentMethodsChanged, PurchasePaid
 from shared.contracts.subscription import LimitReached, PlanChanged
 from tests.gateway.invoice_answers import INVOICE, PAYMENT, RECORD
@@ -446,6 +447,7 @@ def test_only_facts_with_a_form_for_customers_are_heard(app: Litestar) -> None:
         "event.invoicing.invoice_changed.*",
         "event.invoicing.payment_changed.*",
         "event.account.credits_low.*",
+        "event.notices.notice_raised.*",
     }
     names = {name_of(kind) for kind in SHOWN}
     assert len(names) == len(SHOWN)
@@ -615,6 +617,27 @@ def test_only_facts_with_a_form_for_customers_are_heard(app: Litestar) -> None:
                 "credit_balance": 4.99,
                 "threshold": 5.0,
                 "noticed_at": "2026-11-22T12:00:00Z",
+            },
+        ),
+        (
+            NoticeRaised(
+                organization_id="acme",
+                notice_id="notice-1",
+                kind="invoice_issued",
+                severity="info",
+                title="Invoice INV-1 is ready",
+                text="$19.99 is due.",
+                reference="invoice-1",
+                raised_at=NOW,
+            ),
+            {
+                "id": "notice-1",
+                "kind": "invoice_issued",
+                "severity": "info",
+                "title": "Invoice INV-1 is ready",
+                "text": "$19.99 is due.",
+                "reference": "invoice-1",
+                "raised_at": "2026-11-22T12:00:00Z",
             },
         ),
     ],
