@@ -316,7 +316,8 @@ class PreviewPlanChange(Request[PlanChangePreview], frozen=True, kw_only=True):
 class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only=True):
     """Tell Stripe first: another plan now (charged before it takes effect) or at period end,
     cancel now or at period end, or resume (drops a pending cancellation or downgrade).
-    Without `stripe_subscription_id` it is the one that runs.
+    `refund`, with `cancel_now`, gives back what the running period was paid with. Without
+    `stripe_subscription_id` it is the one that runs.
     """
 
     organization_id: Organization
@@ -325,4 +326,5 @@ class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only
     tier: Text | None = None
     price_cents: ChargeCents | None = None
     proration_date: datetime | None = None
+    refund: bool = False
     requested_by: Text

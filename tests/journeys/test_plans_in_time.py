@@ -270,6 +270,24 @@ async def test_a_lifetime_paid_in_two_tabs_is_one_and_the_other_money_goes_back(
     assert cents((await customer.account())["total_amount_spent"]) == 49_900
 
 
+async def test_of_two_plans_bought_in_two_tabs_the_later_runs_and_the_other_money_goes_back(
+    customer: Subscriber,
+) -> None:
+    pages = [await customer.open_page(tier) for tier in ("pro", "team")]
+    for page in pages:
+        await pay(page)
+        # Stripe counts in seconds: the second tab is paid a moment later.
+        await customer.travel(customer.machine.now() + timedelta(minutes=1))
+    plan, found = await customer.plan(), await customer.at_stripe()
+
+    assert (plan["tier"], plan["workflows_limit"]) == ("team", 500)
+    assert [each.status for each in found] == ["active", "canceled"]
+    assert customer.money() == [7900, 19_900, -7900]
+    assert cents((await customer.account())["total_amount_spent"]) == 19_900
+    await customer.to_renewal()
+    assert customer.money()[3:] == [19_900]
+
+
 async def test_a_late_update_never_revives_a_deleted_subscription(customer: Subscriber) -> None:
     await customer.subscribe("pro")
     await customer.done("/subscription/cancel")

@@ -290,11 +290,27 @@ async def test_what_may_be_bought(
     assert found == outcome
 
 
-async def test_of_two_plans_the_newer_counts_until_it_ends(customer: Customer) -> None:
-    await customer.subscribe("starter")
-    customer.clock.advance(timedelta(hours=1))
-    newer = f"sub_new_{customer.organization_id.replace('-', '')}"
-    await customer.subscribe("team", stripe_subscription_id=newer)
+@pytest.mark.parametrize("heard_first", ["older", "newer"])
+async def test_of_two_plans_the_newer_counts_and_the_other_is_ended_and_paid_back(
+    customer: Customer, heard_first: str
+) -> None:
+    later = customer.clock.now() + timedelta(hours=1)
+    older = customer.stands("starter")
+    newer = customer.stands(
+        "team",
+        stripe_subscription_id=f"sub_new_{customer.organization_id.replace('-', '')}",
+        current_period_start=later,
+        current_period_end=later + timedelta(days=30),
+    )
+    customer.neighbours.answers[ChangeStripeSubscription] = lambda _: older.subscription
+
+    async def ended() -> list[ChangeStripeSubscription]:
+        return customer.neighbours.requests(ChangeStripeSubscription, customer.organization_id)
+
+    await customer.tell(*((older, newer) if heard_first == "older" else (newer, older)))
     assert (await customer.subscription()).tier == "team"
-    await customer.subscribe("team", stripe_subscription_id=newer, status="canceled")
-    assert (await customer.subscription()).tier == "starter"
+    (request,) = await until(ended, bool)
+    assert request.stripe_subscription_id == older.subscription.stripe_subscription_id
+    assert (request.action, request.refund) == ("cancel_now", True)
+    await customer.subscribe("starter", status="canceled")
+    assert (await customer.subscription()).tier == "team"

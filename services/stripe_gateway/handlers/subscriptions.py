@@ -22,6 +22,7 @@ from services.stripe_gateway.rules.subscriptions import (
 from services.stripe_gateway.store import subscriptions
 from services.stripe_gateway.stripe_api import StripeRefused
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
+from services.stripe_gateway.stripe_api.invoices import give_back
 from services.stripe_gateway.stripe_api.prices import ensure_price
 from shared.contracts.base import Refusal, Reply
 from shared.contracts.stripe_gateway import (
@@ -102,6 +103,7 @@ class ChangeState(Begun, frozen=True, kw_only=True):
     tier: str | None
     price_cents: int | None
     proration_date: int | None
+    refund: bool = False
 
 
 Changed = Subscription | Refusal
@@ -136,6 +138,7 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             tier=request.tier,
             price_cents=request.price_cents,
             proration_date=None if date is None else int(date.timestamp()),
+            refund=request.refund,
         )
 
     async def do(self, state: ChangeState, customer_id: str) -> Changed:  # noqa: ARG002
@@ -150,6 +153,10 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         if state.action == "downgrade":
             return await self._lower(state, current, item)
         if state.action == "cancel_now":
+            if state.refund and current.latest_invoice is not None:
+                # Before it ends, for what has ended is not paid back a second time around.
+                who = state.who.organization_id
+                await give_back(api, mark, who, current.latest_invoice)
             return await at_stripe.cancel_now(api, mark, current.id)
         if state.action == "resume":
             return await self._resume(state, current, item)

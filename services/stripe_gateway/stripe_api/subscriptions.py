@@ -8,6 +8,7 @@ import msgspec
 
 from services.stripe_gateway.rules.objects import Invoice, Preview, Subscription
 from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, StripeRefused, read
+from services.stripe_gateway.stripe_api.invoices import pay_invoice
 from services.stripe_gateway.stripe_api.prices import ensure_price
 
 if TYPE_CHECKING:
@@ -108,16 +109,6 @@ async def pay_with(api: StripeApi, mark: Mark, customer_id: str, method_id: str)
             except StripeRefused as refused:
                 # The card is saved all the same, and the invoice is tried again in its time.
                 logger.info("still due", extra={"fields": {"code": refused.code}})
-
-
-async def pay_invoice(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
-    """Collect an open invoice of Stripe's now."""
-
-    async def make(key: str) -> Invoice:
-        paid = await api.v1.invoices.pay_async(invoice_id, {}, {"idempotency_key": key})
-        return read(Invoice, paid)
-
-    return await api.once(mark, "pay_invoice", make)
 
 
 def _updating(

@@ -20,10 +20,11 @@ OURSELVES = "subscription"
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """A subscription at Stripe that something else has replaced."""
+    """A subscription at Stripe that something else has replaced; `refund` if it was a mistake."""
 
     organization_id: str
     stripe_subscription_id: str
+    refund: bool = False
 
 
 class Refunding(msgspec.Struct, frozen=True):
@@ -48,6 +49,7 @@ class EndAtStripe(Step[Ending, Reply]):
             organization_id=state.organization_id,
             stripe_subscription_id=state.stripe_subscription_id,
             action="cancel_now",
+            refund=state.refund,
             requested_by=OURSELVES,
         )
         return await self._means.ask(request, step_id)
@@ -92,9 +94,11 @@ def _note_refusal(step_id: str, outcome: Reply) -> None:
         logger.error("refused", extra={"fields": {"step": step_id, "code": outcome.code}})
 
 
-async def end_at_stripe(db: Db, organization_id: str, stripe_subscription_id: str) -> None:
-    """Have a subscription ended at Stripe, once."""
-    state = Ending(organization_id, stripe_subscription_id)
+async def end_at_stripe(
+    db: Db, organization_id: str, stripe_subscription_id: str, *, refund: bool
+) -> None:
+    """Have a subscription ended at Stripe, once; with `refund`, its running period is paid back."""
+    state = Ending(organization_id, stripe_subscription_id, refund)
     await prepare_step(db, EndAtStripe, f"end_at_stripe:{stripe_subscription_id}", state)
 
 

@@ -1,6 +1,6 @@
 """How a subscription moves: one table of statuses, and what a fact of Stripe makes of a row."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -56,6 +56,22 @@ def choose_live(rows: Iterable[SubscriptionRow]) -> SubscriptionRow | None:
 def _weight(row: SubscriptionRow) -> tuple[int, bool, datetime, str]:
     begun = row.status != "incomplete"
     return _RANK[row.source], begun, row.began_at, row.subscription_id
+
+
+def rows_replaced(
+    live: SubscriptionRow, rows: Iterable[SubscriptionRow]
+) -> Sequence[SubscriptionRow]:
+    """What runs at Stripe beside the one that counts. A page that was opened and not paid yet is
+    none of it, unless nothing can follow from it any more.
+    """
+    ended = {"canceled", "incomplete"} if live.source == "stripe" else {"canceled"}
+    return [
+        row
+        for row in rows
+        if row.stripe_subscription_id is not None
+        and row.subscription_id != live.subscription_id
+        and row.status not in ended
+    ]
 
 
 def stand_as_at_stripe(
