@@ -27,7 +27,7 @@ export default function PricingTable() {
   return (
     <Section
       id="plans"
-      title="Plans"
+      title="Compare plans"
       description="Upgrades apply at once, downgrades when the period ends."
     >
       <QueryView query={plans} skeleton={<Skeleton className="h-120 rounded-xl" />}>
@@ -40,6 +40,7 @@ export default function PricingTable() {
                   <Plan
                     key={plan.tier}
                     plan={plan}
+                    plans={data.plans}
                     subscription={subscription}
                     onChoose={setChosen}
                   />
@@ -58,12 +59,13 @@ export default function PricingTable() {
 
 interface PlanProps {
   plan: PlanResponse;
+  plans: PlanResponse[];
   subscription: SubscriptionResponse | undefined;
   onChoose: (tier: Tier) => void;
 }
 
-function Plan({ plan, subscription, onChoose }: PlanProps) {
-  const choice = subscription && planChoice(plan, subscription);
+function Plan({ plan, plans, subscription, onChoose }: PlanProps) {
+  const choice = subscription && planChoice(plan, subscription, plans);
   const isCurrent = choice === "current" || choice === "back";
   const price = priceText(plan);
   return (

@@ -13,7 +13,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { usePlans } from "@/hooks/billing/usePlans";
 import { useSubscription } from "@/hooks/billing/useSubscription";
 import { useReactivateSubscription } from "@/hooks/billing/useSubscriptionChanges";
-import { periodLine, planName, planOf, priceText, statusBadge } from "@/lib/billing/plans";
+import { currentPrice, periodLine, planName, priceText, statusBadge } from "@/lib/billing/plans";
 import type { PlanResponse, SubscriptionResponse } from "@/lib/billing/types";
 import { daysUntil, formatDate, plural } from "@/lib/format";
 
@@ -25,7 +25,7 @@ export function SubscriptionCard() {
   const subscription = useSubscription(organizationId);
   const plans = usePlans();
   return (
-    <Section id="plan" title="Plan" className="flex flex-col">
+    <Section id="plan" title="Current plan" className="flex flex-col">
       <Card className="flex flex-1 flex-col">
         <QueryView query={subscription} skeleton={<SubscriptionSkeleton />}>
           {(data) => <Subscription subscription={data} plans={plans.data?.plans} />}
@@ -42,8 +42,7 @@ interface SubscriptionProps {
 
 function Subscription({ subscription, plans }: SubscriptionProps) {
   const badge = statusBadge(subscription);
-  const interval = (plans && planOf(plans, subscription.tier)?.interval) ?? "month";
-  const price = priceText({ price: subscription.price, interval });
+  const price = priceText(currentPrice(subscription, plans));
   return (
     <>
       <CardContent className="flex-1">

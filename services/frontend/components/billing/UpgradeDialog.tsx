@@ -107,18 +107,14 @@ function Preview({ preview, plans, name, onClose }: PreviewProps) {
 }
 
 function Lines({ preview }: { preview: ChangePreviewResponse }) {
-  const charge = preview.due_now - preview.proration;
-  const lines: [string, string][] = [];
-  if (preview.proration !== 0 && charge !== 0) {
-    lines.push(["New plan, rest of this period", formatMoney(charge)]);
-    lines.push(["Unused time of the old plan", formatMoney(preview.proration)]);
-  }
   return (
     <dl className="rounded-xl border border-border text-sm">
-      {lines.map(([label, amount]) => (
-        <Line key={label} label={label} amount={amount} />
-      ))}
-      <Line label="Due today" amount={formatMoney(preview.due_now)} isTotal />
+      <Line
+        label="Due today"
+        note={preview.kind === "upgrade" ? "For the rest of this period, less what is unused" : ""}
+        amount={formatMoney(preview.due_now)}
+        isTotal
+      />
       <Line
         label={
           preview.takes_effect_at && preview.due_now === 0
@@ -133,14 +129,18 @@ function Lines({ preview }: { preview: ChangePreviewResponse }) {
 
 interface LineProps {
   label: string;
+  note?: string;
   amount: string;
   isTotal?: boolean;
 }
 
-function Line({ label, amount, isTotal = false }: LineProps) {
+function Line({ label, note, amount, isTotal = false }: LineProps) {
   return (
     <div className="flex justify-between gap-4 border-border border-b px-4 py-3 last:border-b-0">
-      <dt className={isTotal ? "font-medium" : "text-muted-foreground"}>{label}</dt>
+      <dt className={isTotal ? "font-medium" : "text-muted-foreground"}>
+        {label}
+        {note && <span className="block font-normal text-muted-foreground text-xs">{note}</span>}
+      </dt>
       <dd className={isTotal ? "font-semibold tabular-nums" : "tabular-nums"}>{amount}</dd>
     </div>
   );

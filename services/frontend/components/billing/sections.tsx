@@ -18,7 +18,7 @@ const PricingTable = lazy(() => import("@/components/billing/PricingTable"));
 
 /** The page, from top to bottom. What is lazy is fetched after what is seen first. */
 export const SECTIONS: readonly BillingSection[] = [
-  { id: "plan", title: "Plan", span: 3, height: "h-56", Component: SubscriptionCard },
+  { id: "plan", title: "Current plan", span: 3, height: "h-56", Component: SubscriptionCard },
   { id: "usage", title: "Usage", span: 3, height: "h-48", Component: UsageCard },
   { id: "credits", title: "Credits", span: 1, height: "h-64", Component: CreditBalance },
   {
@@ -28,5 +28,5 @@ export const SECTIONS: readonly BillingSection[] = [
     height: "h-64",
     Component: PaymentMethodList,
   },
-  { id: "plans", title: "Plans", span: 3, height: "h-120", Component: PricingTable },
+  { id: "plans", title: "Compare plans", span: 3, height: "h-120", Component: PricingTable },
 ];

@@ -24,7 +24,7 @@ export function Label({ className, htmlFor, ...props }: ComponentProps<"label">)
     <label
       data-slot="label"
       htmlFor={htmlFor}
-      className={cn("font-medium text-sm", className)}
+      className={cn("block font-medium text-sm", className)}
       {...props}
     />
   );

@@ -18,7 +18,7 @@ export function Tooltip({ text, className, children }: TooltipProps) {
         id={id}
         role="tooltip"
         className={cn(
-          "pointer-events-none invisible absolute bottom-full left-1/2 z-40 mb-2 w-max max-w-60 -translate-x-1/2 rounded-md bg-primary px-2.5 py-1.5 text-left font-normal text-primary-foreground text-xs leading-snug opacity-0 shadow-lg transition-opacity group-focus-within/tooltip:visible group-focus-within/tooltip:opacity-100 group-hover/tooltip:visible group-hover/tooltip:opacity-100",
+          "pointer-events-none absolute hidden bottom-full left-1/2 z-40 mb-2 w-max max-w-60 -translate-x-1/2 rounded-md bg-primary px-2.5 py-1.5 text-left font-normal text-primary-foreground text-xs leading-snug shadow-lg group-focus-within/tooltip:block group-hover/tooltip:block",
           className,
         )}
       >

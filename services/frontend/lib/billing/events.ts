@@ -15,6 +15,7 @@ export const TOPICS_OF: Record<LiveEventName, readonly BillingTopic[] | "all"> =
   invoice_changed: ["invoices", "usage", "subscription"],
   payment_changed: ["invoices", "account"],
   credits_low: ["account"],
+  notice_raised: [],
   resync: "all",
 };
 

@@ -50,6 +50,16 @@ export function priceText(plan: Pick<PlanResponse, "price" | "interval">): {
   return { amount: formatPrice(plan.price), per: plan.price === 0 ? "" : per };
 }
 
+/** What the current plan costs. While a change waits, the subscription has the coming price. */
+export function currentPrice(
+  subscription: SubscriptionResponse,
+  plans: readonly PlanResponse[] | undefined,
+): Pick<PlanResponse, "price" | "interval"> {
+  const plan = plans && planOf(plans, subscription.tier);
+  const price = subscription.pending_tier && plan ? plan.price : subscription.price;
+  return { price, interval: plan?.interval ?? "month" };
+}
+
 /** When the next thing happens to a subscription, in one line. */
 export function periodLine(subscription: SubscriptionResponse): string {
   const { status, current_period_end: end } = subscription;
@@ -121,11 +131,16 @@ export function gaugesOf(subscription: SubscriptionResponse): Gauge[] {
 /** How the button of a plan is called, seen from the current one. */
 export type PlanChoice = "current" | "upgrade" | "downgrade" | "contact" | "lifetime" | "back";
 
-export function planChoice(plan: PlanResponse, subscription: SubscriptionResponse): PlanChoice {
+export function planChoice(
+  plan: PlanResponse,
+  subscription: SubscriptionResponse,
+  plans: readonly PlanResponse[],
+): PlanChoice {
+  const { price: current } = currentPrice(subscription, plans);
   if (plan.tier === subscription.tier) return subscription.pending_tier ? "back" : "current";
   if (plan.price === null) return "contact";
   if (plan.interval === "once") return "lifetime";
-  return plan.price > (subscription.price ?? Number.POSITIVE_INFINITY) ? "upgrade" : "downgrade";
+  return plan.price > (current ?? Number.POSITIVE_INFINITY) ? "upgrade" : "downgrade";
 }
 
 /** What a preview of a change comes to, in one sentence. */
