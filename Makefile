@@ -23,7 +23,7 @@ run: local ## Start everything: servers, services, gateway (PORT, BILLING_HOME; 
 ui: local ## Build the web page, if it has changed (ARGS=--help)
 	@exec $(BIN)/python -m deploy.frontend $(ARGS)
 
-demo: local ## Replay calls as agents would, and show what they cost (ARGS=--help)
+demo: local ## Fill a page as a customer would, replay calls as agents would (ARGS=--help)
 	@exec $(BIN)/python -m deploy.demo $(ARGS)
 
 buy: dev ## Buy credits as a person would, on the hosted page (ORG, AMOUNT; ARGS=--help)

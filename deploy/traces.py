@@ -21,6 +21,10 @@ GENERATED_SIZES = (8_819, 19_366, 12_031)
 BLOCK_TOKENS = 512
 CALLS_PER_TASK = 40
 AGENTS_PER_ORGANIZATION = 2
+CALLS_A_DAY = 600
+CALLS_A_WEEKEND_DAY = 150
+SATURDAY = 5
+WORK_BEGINS, WORK_LASTS = timedelta(hours=7), timedelta(hours=13)
 ORGANIZATIONS = ("acme", "globex", "initech")
 MODELS = (
     ("anthropic", "claude-sonnet-4-5"),
@@ -84,6 +88,35 @@ def load_calls(folder: Path | None, now: datetime, seed: int = 7) -> list[Traced
     for name, rows in zip(names, traces, strict=True):
         calls += _name_calls(name, rows, len(calls), now)
     return calls
+
+
+def past_calls(organization_id: str, now: datetime, days: int) -> list[TracedCall]:
+    """Calls of the days before today, oldest first; a day has the same calls every time.
+
+    They are as large as agents' calls are late in a task, and on weekends there are fewer.
+    """
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    calls: list[TracedCall] = []
+    for ago in range(days, 0, -1):
+        day = today - timedelta(days=ago)
+        name = f"{organization_id}-{day:%Y%m%d}"
+        dice = random.Random(name)  # noqa: S311 -- the same calls every time
+        usual = CALLS_A_WEEKEND_DAY if day.weekday() >= SATURDAY else CALLS_A_DAY
+        for number in range(int(usual * dice.uniform(0.6, 1.4))):
+            provider, model = dice.choice(MODELS)
+            calls.append(
+                TracedCall(
+                    event_id=f"{name}-{number:04d}",
+                    organization_id=organization_id,
+                    agent_id=f"agent-{number % AGENTS_PER_ORGANIZATION + 1}",
+                    task_id=f"task-{name}-{number // CALLS_PER_TASK}",
+                    provider=provider,
+                    model=model,
+                    occurred_at=day + WORK_BEGINS + dice.random() * WORK_LASTS,
+                    usage=_disjoint(_late_tokens(dice)),
+                )
+            )
+    return sorted(calls, key=lambda call: call.occurred_at)
 
 
 def find_traces(folder: Path) -> Path | None:
@@ -170,3 +203,10 @@ def _generate(size: int, seed: int) -> Iterator[Tokens]:
         read = int(prompt * dice.uniform(0.3, 0.9)) if cached else 0
         write = int((prompt - read) * 0.5) if cached else 0
         yield Tokens(timedelta(seconds=at), prompt, completion, read, write)
+
+
+def _late_tokens(dice: random.Random) -> Tokens:
+    """A long prompt, most of it seen before, and an answer with some code."""
+    prompt = min(180_000, int(dice.lognormvariate(10.8, 0.6)))
+    completion = min(8_000, int(dice.lognormvariate(7.0, 0.8)) + 1)
+    return Tokens(timedelta(), prompt, completion, int(prompt * dice.uniform(0.3, 0.8)))
