@@ -88,13 +88,15 @@ class BusKeys:
         now: datetime,
         *,
         hears: Sequence[str] = (),
+        asks: Sequence[str] = (),
     ) -> Path:
         """Write a service's credentials file and return its path.
 
         `durables` are the (stream, durable consumer) pairs it reads; `hears` are subjects it may
-        subscribe to beside its own requests, such as `event.>` for the gateway.
+        subscribe to beside its own requests, such as `event.>` for the gateway; `asks` are those
+        it may publish to beside its own facts and other services' requests.
         """
-        publish = [f"event.{service}.>", "ask.>"]
+        publish = [f"event.{service}.>", "ask.>", *asks]
         for stream, durable in durables:
             publish += [
                 f"$JS.API.CONSUMER.INFO.{stream}.{durable}",

@@ -6,10 +6,21 @@ from typing import cast
 from shared.service import Service
 
 # Those that own tables, in the order in which they are prepared and started.
-OWNERS = ("account", "cost_metering", "invoicing", "notices", "stripe_gateway", "subscription")
+OWNERS = (
+    "account",
+    "auditor",
+    "cost_metering",
+    "invoicing",
+    "notices",
+    "stripe_gateway",
+    "subscription",
+)
 GATEWAY = "gateway"
 # What the gateway hears to keep pages live, beside the answers to its own requests.
 GATEWAY_HEARS = ("event.>",)
+# What the auditor may ask the bus: how far others have worked.
+AUDITOR = "auditor"
+AUDITOR_ASKS = ("$JS.API.CONSUMER.INFO.EVENTS.*",)
 
 
 def load_services() -> tuple[Service, ...]:

@@ -24,7 +24,14 @@ from deploy.provisioning import (
     load_or_create_passwords,
     provision_databases,
 )
-from deploy.services import GATEWAY, GATEWAY_HEARS, OWNERS, load_services
+from deploy.services import (
+    AUDITOR,
+    AUDITOR_ASKS,
+    GATEWAY,
+    GATEWAY_HEARS,
+    OWNERS,
+    load_services,
+)
 from deploy.stripe import PREFIXES, SANDBOX, make_sandbox_keys
 from deploy.topology import NotDeclared, declare_topology
 from shared.migrations import migrate
@@ -44,7 +51,8 @@ def make_keys(folder: Path, services: Sequence[Service], now: datetime) -> BusKe
     keys = BusKeys.load_or_create(folder)
     for service in services:
         pairs = [(durable.stream, durable.name) for durable in service.durables]
-        keys.issue_service(service.name, pairs, now)
+        asks = AUDITOR_ASKS if service.name == AUDITOR else ()
+        keys.issue_service(service.name, pairs, now, asks=asks)
     keys.issue_service(GATEWAY, [], now, hears=GATEWAY_HEARS)
     keys.issue_topology(now)
     keys.issue_operator(now)

@@ -16,7 +16,15 @@ from nats.js.errors import NotFoundError
 
 from shared.contracts.usage import MAX_ENVELOPE_BYTES, USAGE_KINDS
 
-OWNERS = ("account", "subscription", "invoicing", "cost_metering", "stripe_gateway", "notices")
+OWNERS = (
+    "account",
+    "auditor",
+    "cost_metering",
+    "invoicing",
+    "notices",
+    "stripe_gateway",
+    "subscription",
+)
 # Room for what a message carries beside its body.
 HEADER_BYTES = 4096
 # A fact that one of our services tells.

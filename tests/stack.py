@@ -18,6 +18,7 @@ from deploy.provisioning import ServiceDatabase
 from deploy.setup import make_keys, prepare_databases
 from deploy.topology import declare_topology
 from services.account.app import service as account
+from services.auditor.app import service as auditor
 from services.cost_metering.app import service as cost_metering
 from services.invoicing.app import service as invoicing
 from services.notices.app import service as notices
@@ -34,7 +35,7 @@ from shared.service import Service
 from shared.settings import ServiceSettings, Settings
 from tests.servers import Servers
 
-SERVICES = (cost_metering, account, stripe_gateway, subscription, invoicing, notices)
+SERVICES = (cost_metering, account, stripe_gateway, subscription, invoicing, notices, auditor)
 T = TypeVar("T")
 
 

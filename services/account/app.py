@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from services.account.handlers import accounts, audit
+from services.account.handlers import accounts, audit, control
 from services.account.handlers.books import LOW_CREDIT_CENTS, Books
 from services.account.handlers.credits import Credits, list_credit_entries
 from services.account.handlers.expiry import Expiry
@@ -18,6 +18,7 @@ from services.account.tables.schema import metadata
 from shared.contracts import account as contracts
 from shared.contracts import stripe_gateway as stripe
 from shared.contracts import subscription
+from shared.contracts.operations import ListControlRows, ListOrganizations
 from shared.database import Database
 from shared.requests import ReadFirst
 from shared.service import Service
@@ -72,6 +73,9 @@ service.answers(contracts.ApplyCredits, writes=True)(credits_.apply_credits)
 service.answers(contracts.ApplyManyCredits, writes=True)(many.apply_many)
 service.answers(contracts.RestoreCredits, writes=True)(credits_.restore_credits)
 service.answers(contracts.ListAudit)(audit.list_audit)
+service.answers(contracts.GetAccountTotals)(control.get_account_totals)
+service.answers(ListControlRows)(control.list_control_rows)
+service.answers(ListOrganizations)(control.list_organizations)
 
 service.every(EXPIRE_SECONDS, "expire_credits")(expiry.expire)
 service.due(expiry.next_due)

@@ -8,6 +8,7 @@ from services.cost_metering.handlers.repricing import Repricing
 from services.cost_metering.handlers.usage import Meter
 from services.cost_metering.tables import metadata
 from shared.contracts import cost_metering as contracts
+from shared.contracts.operations import ListControlRows, ListOrganizations
 from shared.service import Service
 
 MERGE_SECONDS = 0.5
@@ -23,6 +24,8 @@ service.answers(contracts.GetCostSummary)(costs.get_cost_summary)
 service.answers(contracts.ListCosts)(costs.list_costs)
 service.answers(contracts.GetDailyCosts)(costs.get_daily_costs)
 service.answers(contracts.GetControlTotals)(costs.get_control_totals)
+service.answers(ListControlRows)(costs.list_control_rows)
+service.answers(ListOrganizations)(costs.list_organizations)
 service.answers(contracts.ListProducerHoles)(costs.list_producer_holes)
 service.answers(contracts.RegisterAgent, writes=True)(costs.register_agent)
 service.answers(contracts.SetPriceOverride, writes=True)(prices.set_price_override)

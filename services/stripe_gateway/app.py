@@ -5,6 +5,7 @@ from pathlib import Path
 from services.stripe_gateway.handlers import (
     charges,
     checkout,
+    control,
     links,
     methods,
     refunds,
@@ -22,6 +23,7 @@ from services.stripe_gateway.settings import StripeSettings
 from services.stripe_gateway.tables import metadata
 from shared.contracts import stripe_gateway as contracts
 from shared.contracts.account import AccountOpened
+from shared.contracts.operations import ListControlRows
 from shared.service import Service
 
 # How often the reconciler asks whether its next round is due (`STRIPE_RECONCILE_SECONDS`).
@@ -52,6 +54,8 @@ service.hears(AccountOpened)(links.expect_customer)
 
 service.answers(contracts.ListPaymentMethods)(methods.list_payment_methods)
 service.answers(contracts.GetCheckout)(checkout.get_checkout)
+service.answers(contracts.GetPaymentTotals)(control.get_payment_totals)
+service.answers(ListControlRows)(control.list_control_rows)
 service.answers(contracts.ReceiveWebhook, writes=True)(Webhooks(workshop).receive)
 
 service.step(links.CreateCustomer(workshop))

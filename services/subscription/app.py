@@ -14,11 +14,12 @@ from services.subscription.handlers.previews import Previews
 from services.subscription.handlers.reserving import ReserveMany, ReserveOne
 from services.subscription.handlers.usage import Usage, split
 from services.subscription.handlers.views import Views
-from services.subscription.handlers.workflows import Workflows
+from services.subscription.handlers.workflows import Workflows, list_control_rows
 from services.subscription.settings import SubscriptionSettings
 from services.subscription.tables.schema import metadata
 from shared.contracts import account, stripe_gateway
 from shared.contracts import subscription as contracts
+from shared.contracts.operations import ListControlRows
 from shared.service import Service
 
 EXPIRE_SECONDS = 5.0
@@ -53,6 +54,7 @@ service.answers(contracts.GetSubscription)(views.subscription)
 service.answers(contracts.GetUsageSummary)(views.usage_summary)
 service.answers(contracts.CheckExecution)(views.check_execution)
 service.answers(contracts.GetWorkflowTotals)(workflows.totals)
+service.answers(ListControlRows)(list_control_rows)
 service.answers(contracts.SetByoProviders, writes=True)(operators.set_byo_providers)
 service.answers(contracts.SetTier, writes=True)(operators.set_tier)
 service.answers(contracts.SetGauge, writes=True)(usage.set_gauge)

@@ -293,3 +293,41 @@ class ListAudit(Request[AuditTrail], frozen=True, kw_only=True):
     limit: PageLimit = 50
     before_sequence: int | None = None
     verify: bool = False
+
+
+class AccountTotals(Reply, frozen=True, kw_only=True):
+    """What the auditor compares of one account, in one snapshot; zeros when there is none.
+
+    `sequence` is the ledger's last number. `*_ledger_cents` are sums of entries, `statement_cents`
+    what the statement's lines come to; a reversal counts up to what was bought.
+    """
+
+    sequence: int
+    account_ledger_cents: int
+    account_held_cents: int
+    account_debt_cents: int
+    account_spent_cents: int
+    audit_sequence: int
+    transactions: int
+    unbalanced_cents: int
+    credits_ledger_cents: int
+    debt_ledger_cents: int
+    statement_cents: int
+    lots_cents: int
+    lots_held_cents: int
+    pinned_cents: int
+    holds_open: int
+    movements: int
+    movements_cents: int
+    audit_entries: int
+    purchases_cents: int
+    purchases_reversed_cents: int
+    applied_cents: int
+    dead_letters: int
+    untold: int
+
+
+class GetAccountTotals(Request[AccountTotals], frozen=True, kw_only=True):
+    """Control totals of one organization's account."""
+
+    organization_id: Organization

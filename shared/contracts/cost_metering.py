@@ -283,7 +283,11 @@ class RegisterAgent(Request[AgentRegistered], frozen=True, kw_only=True):
 
 
 class ControlTotals(Reply, frozen=True, kw_only=True):
-    """Sums of one organization by three roads; equal when invariant I3 holds."""
+    """Sums of one organization by three roads; equal when invariant I3 holds.
+
+    `records*` and `window_rollups*` are sums over the hours asked for, the others over all.
+    `sequence` is that of the last announcement; what is merged but not announced is added to it.
+    """
 
     records: Count
     records_cost_picousd: int
@@ -293,9 +297,17 @@ class ControlTotals(Reply, frozen=True, kw_only=True):
     announced_records: int
     dead_letters: int
     holes: int
+    window_rollups_records: int = 0
+    window_rollups_cost_picousd: int = 0
+    sequence: int = 0
+    untold: int = 0
 
 
 class GetControlTotals(Request[ControlTotals], frozen=True, kw_only=True):
-    """What the auditor compares, in one snapshot."""
+    """What the auditor compares, in one snapshot; of large ones only some hours at a time
+    (`first_hour` ≤ hour < `end_hour`, whole hours of events).
+    """
 
     organization_id: Organization
+    first_hour: AwareTime | None = None
+    end_hour: AwareTime | None = None

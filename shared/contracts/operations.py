@@ -120,3 +120,16 @@ class Travel(Request[Whereabouts], frozen=True, kw_only=True):
     """
 
     offset_microseconds: Annotated[int, Meta(ge=0, le=MAX_EXACT_INTEGER)] | None = None
+
+
+class OrganizationIds(Reply, frozen=True, kw_only=True):
+    """A page in the order of ids; fewer than asked for on the last."""
+
+    organization_ids: tuple[str, ...]
+
+
+class ListOrganizations(Request[OrganizationIds], frozen=True, kw_only=True):
+    """The organizations that a service has anything of."""
+
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=2000)] = 1000

@@ -328,3 +328,32 @@ class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only
     proration_date: datetime | None = None
     refund: bool = False
     requested_by: Text
+
+
+class PaymentTotals(Reply, frozen=True, kw_only=True):
+    """What the auditor compares of one organization's money, in one snapshot.
+
+    `sequence` counts movements. `collected_cents` is what charges of ours came to, refunded or
+    not; `bought_cents` what pages sold at once, `credits_*` what of it was credits.
+    """
+
+    sequence: int
+    movements: int
+    movements_cents: int
+    charge_movements_cents: int
+    collected: int
+    collected_cents: int
+    purchase_movements_cents: int
+    bought_cents: int
+    credits_cents: int
+    credits_reversed_cents: int
+    refund_movements_cents: int
+    refunds_cents: int
+    dead_letters: int
+    untold: int
+
+
+class GetPaymentTotals(Request[PaymentTotals], frozen=True, kw_only=True):
+    """Control totals of one organization's money at Stripe, from our own rows."""
+
+    organization_id: Organization

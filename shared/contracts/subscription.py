@@ -389,7 +389,11 @@ class SetGauge(Request[Done], frozen=True, kw_only=True):
 
 
 class WorkflowTotals(Reply, frozen=True, kw_only=True):
-    """For the auditor: counters beside what they must be the sums of."""
+    """For the auditor: counters beside what they must be the sums of.
+
+    `charged_until` counts what was charged up to the time asked for, `chargeable_*` those of it
+    that plan and free workflows did not cover; `unsettled` are steps about credits under way.
+    """
 
     charged: int
     charged_by_quota: int
@@ -397,9 +401,16 @@ class WorkflowTotals(Reply, frozen=True, kw_only=True):
     reserved_by_quota: int
     quota_reserved: int
     dead_letters: int
+    charged_until: int = 0
+    chargeable_cents_until: int = 0
+    reserved_by_credits: int = 0
+    unsettled: int = 0
+    sequence: int = 0
+    untold: int = 0
 
 
 class GetWorkflowTotals(Request[WorkflowTotals], frozen=True, kw_only=True):
     """Control totals of one organization, or of all."""
 
     organization_id: Organization | None = None
+    until: AwareTime | None = None

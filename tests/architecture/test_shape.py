@@ -18,7 +18,7 @@ MAX_README_LINES = 40
 # requests they answer, jobs, pulling and the time machine each became clearer in a file of their
 # own, and every failure that the tests of the chassis found has its lines.
 MAX_CHASSIS_FILES = 28
-MAX_CHASSIS_LINES = 3800
+MAX_CHASSIS_LINES = 3900
 
 ALLOWED = {
     "__init__",

@@ -19,6 +19,7 @@ SERVICES = load_services()
 # The tables that the running role may only add to.
 APPEND_ONLY = {
     "account": {"audit_entries", "ledger_entries", "ledger_transactions", "money_movements"},
+    "auditor": {"releases"},
     "cost_metering": {
         "cost_records",
         "cost_revisions",
@@ -32,6 +33,10 @@ APPEND_ONLY = {
 }
 # Everything else is customers' data, and can be spread by organization as it stands.
 NOT_SPREAD = {
+    "auditor": {
+        "bookmarks": "how far owners' lists were read",
+        "rounds": "the round under way",
+    },
     "cost_metering": {
         "cost_deltas": "a queue: rows are merged and gone within a second",
         "price_overrides": "prices are everybody's",

@@ -94,6 +94,7 @@ def test_children_get_the_settings_they_need_and_nothing_else(running: LocalRun)
     told = {
         GATEWAY: bus | keys | agents | {"AUTH_SECRET_FILE", "STRIPE_FRONTEND_URL", "STRIPE_JS_URL"},
         "account": bus | {"DATABASE_URL"},
+        "auditor": bus | {"DATABASE_URL"},
         "cost_metering": bus | {"DATABASE_URL"},
         "invoicing": bus | {"DATABASE_URL"},
         "notices": bus | {"DATABASE_URL", "MAIL_FOLDER", "BILLING_PAGE_URL"},

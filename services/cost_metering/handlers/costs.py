@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.cost_metering.store import producers, reads, rollups
+from services.cost_metering.store import control, producers, reads, rollups
 from shared.contracts.base import Event, Refusal
 from shared.contracts.cost_metering import (
     AgentRegistered,
@@ -20,11 +20,15 @@ from shared.contracts.cost_metering import (
     ProducerHoles,
     RegisterAgent,
 )
+from shared.control import organizations_of, rows_of
 from shared.database import Db
 
 MAX_DAYS = 366
 # Agents of one organization that may hold credentials: each is a subject of its own on the bus.
 MAX_AGENTS = 1000
+
+list_control_rows = rows_of(control.BOOKS)
+list_organizations = organizations_of("cost_totals")
 
 
 async def get_cost_summary(request: GetCostSummary, db: Db) -> CostSummary | Refusal:
@@ -107,7 +111,9 @@ async def get_daily_costs(request: GetDailyCosts, db: Db) -> DailyCosts | Refusa
 
 async def get_control_totals(request: GetControlTotals, db: Db) -> ControlTotals:
     """What the auditor compares."""
-    return await reads.control_totals(db, request.organization_id)
+    return await control.control_totals(
+        db, request.organization_id, request.first_hour, request.end_hour
+    )
 
 
 async def list_producer_holes(request: ListProducerHoles, db: Db) -> ProducerHoles:

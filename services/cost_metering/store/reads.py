@@ -7,7 +7,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.contracts.cost_metering import (
-    ControlTotals,
     CostByModel,
     CostPage,
     CostRecord,
@@ -21,18 +20,18 @@ MAX_BREAKDOWN = 500
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
-_LATEST = """
+LATEST = """
 LEFT JOIN LATERAL (
     SELECT * FROM cost_revisions v
     WHERE v.organization_id = r.organization_id AND v.event_id = r.event_id
     ORDER BY v.revision DESC LIMIT 1
 ) AS v ON true
 """
-_COUNTED = "r.duplicate_of IS NULL AND coalesce(v.counted, true)"
+COUNTED = "r.duplicate_of IS NULL AND coalesce(v.counted, true)"
 _STATUS = "coalesce(v.pricing_status, r.pricing_status)"
 _SUSPECT = "CASE WHEN v.revision IS NULL THEN r.suspect_reason ELSE v.suspect_reason END"
-_PROMPT = "CASE WHEN v.revision IS NULL THEN r.prompt_cost_picousd ELSE v.prompt_cost_picousd END"
-_COMPLETION = (
+PROMPT = "CASE WHEN v.revision IS NULL THEN r.prompt_cost_picousd ELSE v.prompt_cost_picousd END"
+COMPLETION = (
     "CASE WHEN v.revision IS NULL THEN r.completion_cost_picousd ELSE v.completion_cost_picousd END"
 )
 _TOKENS = (
@@ -45,9 +44,9 @@ SELECT r.provider, r.model, 1 AS records, {_TOKENS} AS tokens,
        CASE WHEN {_STATUS} = 'unpriced' THEN 1 ELSE 0 END AS unpriced_records,
        CASE WHEN {_STATUS} = 'unpriced' THEN {_TOKENS} ELSE 0 END AS unpriced_tokens,
        CASE WHEN {_SUSPECT} IS NOT NULL THEN 1 ELSE 0 END AS suspect_records,
-       coalesce({_PROMPT}, 0)::numeric + coalesce({_COMPLETION}, 0) AS cost_picousd
-FROM cost_records r {_LATEST}
-WHERE r.organization_id = $1 AND {_COUNTED}
+       coalesce({PROMPT}, 0)::numeric + coalesce({COMPLETION}, 0) AS cost_picousd
+FROM cost_records r {LATEST}
+WHERE r.organization_id = $1 AND {COUNTED}
 """  # noqa: S608 -- fragments of ours
 _SUM_COLUMNS = "records, tokens, unpriced_records, unpriced_tokens, suspect_records, cost_picousd"
 _ADD_UP = """
@@ -55,21 +54,21 @@ SELECT provider, model, sum(records) AS records, sum(tokens) AS tokens,
        sum(unpriced_records) AS unpriced_records, sum(unpriced_tokens) AS unpriced_tokens,
        sum(suspect_records) AS suspect_records, sum(cost_picousd) AS cost_picousd
 """
-_ROLLED_UP = f"""
+ROLLED_UP = f"""
 SELECT hour, provider, model, {_SUM_COLUMNS} FROM cost_rollups WHERE organization_id = $1
 UNION ALL
 SELECT hour, provider, model, {_SUM_COLUMNS} FROM cost_deltas WHERE organization_id = $1
 """  # noqa: S608 -- fragments of ours
 _SUMMARY = f"""
 {_ADD_UP} FROM (
-    SELECT provider, model, {_SUM_COLUMNS} FROM ({_ROLLED_UP}) AS h
+    SELECT provider, model, {_SUM_COLUMNS} FROM ({ROLLED_UP}) AS h
     WHERE hour >= $2 AND hour < $3
 ) AS sums GROUP BY 1, 2
 """  # noqa: S608 -- fragments of ours
 # Hours that a time cuts through are summed record by record.
 _SUMMARY_WITH_EDGES = f"""
 {_ADD_UP} FROM (
-    SELECT provider, model, {_SUM_COLUMNS} FROM ({_ROLLED_UP}) AS h
+    SELECT provider, model, {_SUM_COLUMNS} FROM ({ROLLED_UP}) AS h
     WHERE hour >= $2 AND hour < $3
     UNION ALL {RECORD_AS_SUMS} AND r.occurred_at >= $4 AND r.occurred_at < $5
     UNION ALL {RECORD_AS_SUMS} AND r.occurred_at >= $6 AND r.occurred_at < $7
@@ -151,7 +150,7 @@ async def sum_days(
         SELECT (hour AT TIME ZONE 'UTC')::date AS day, provider, {model} AS model,
                sum(cost_picousd) AS cost_picousd, sum(tokens) AS tokens,
                sum(records) AS records, sum(unpriced_records) AS unpriced_records
-        FROM ({_ROLLED_UP}) AS h WHERE hour >= $2 AND hour < $3
+        FROM ({ROLLED_UP}) AS h WHERE hour >= $2 AND hour < $3
         GROUP BY 1, 2, 3 HAVING sum(records) > 0 ORDER BY 1, 4 DESC, 2, 3
         """,  # noqa: S608 -- fragments of ours
         organization_id,
@@ -178,14 +177,14 @@ SELECT r.record_id::text AS record_id, r.event_id, r.task_id, r.agent_id, r.sand
        r.cache_read AS cache_read_tokens,
        r.cache_write_5m + r.cache_write_1h AS cache_write_tokens,
        r.output_reasoning AS reasoning_tokens,
-       {_PROMPT} AS prompt_cost_picousd, {_COMPLETION} AS completion_cost_picousd,
+       {PROMPT} AS prompt_cost_picousd, {COMPLETION} AS completion_cost_picousd,
        CASE WHEN {_STATUS} <> 'unpriced' AND {_SUSPECT} IS NOT NULL THEN 'suspect'
             ELSE {_STATUS} END AS pricing_status,
        {_SUSPECT} AS suspect_reason, r.billable, r.occurred_at, r.recorded_at,
        coalesce(v.revision, 0) AS revision
-FROM cost_records r {_LATEST}
+FROM cost_records r {LATEST}
 LEFT JOIN rate_cards c ON c.rate_card_id = coalesce(v.rate_card_id, r.rate_card_id)
-WHERE r.organization_id = $1 AND {_COUNTED}
+WHERE r.organization_id = $1 AND {COUNTED}
 """  # noqa: S608 -- fragments of ours
 
 
@@ -228,29 +227,3 @@ def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
         return (within_time(moment), str(UUID(record_id))) if moment.tzinfo else None
     except ValueError:
         return None
-
-
-_CONTROL = f"""
-SELECT (SELECT count(*) FROM ({RECORD_AS_SUMS}) AS x) AS records,
-       (SELECT coalesce(sum(cost_picousd), 0) FROM ({RECORD_AS_SUMS}) AS x)
-           AS records_cost_picousd,
-       (SELECT coalesce(sum(cost_picousd), 0) FROM ({_ROLLED_UP}) AS x) AS rollups_cost_picousd,
-       (SELECT coalesce(sum(records), 0) FROM ({_ROLLED_UP}) AS x) AS rollups_records,
-       (SELECT coalesce(sum(cost_picousd), 0) FROM cost_totals WHERE organization_id = $1)
-           + (SELECT coalesce(sum(cost_picousd), 0) FROM cost_deltas WHERE organization_id = $1)
-           AS announced_cost_picousd,
-       (SELECT coalesce(sum(records), 0) FROM cost_totals WHERE organization_id = $1)
-           + (SELECT coalesce(sum(records), 0) FROM cost_deltas WHERE organization_id = $1)
-           AS announced_records,
-       (SELECT count(*) FROM dead_letters WHERE organization_id = $1 AND state = 'parked')
-           AS dead_letters,
-       (SELECT coalesce(sum(upper(hole) - lower(hole)), 0) FROM producers,
-            unnest(int8multirange(int8range(1, highest + 1)) - received) AS hole
-        WHERE organization_id = $1 AND NOT complete) AS holes
-"""  # noqa: S608 -- fragments of ours
-
-
-async def control_totals(db: Db, organization_id: str) -> ControlTotals:
-    """One organization's sums by every road, in one snapshot."""
-    (row,) = await db.driver.fetch(_CONTROL, organization_id)
-    return ControlTotals(**{name: int(row[name]) for name in ControlTotals.__struct_fields__})

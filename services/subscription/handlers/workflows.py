@@ -16,10 +16,10 @@ from services.subscription.handlers.holds import settle_hold
 from services.subscription.handlers.means import Means
 from services.subscription.handlers.reserving import CHARGED, ENDED, reservation_of
 from services.subscription.rules.entitlements import Standing
+from services.subscription.store import control
 from services.subscription.store.workflows import (
     find_by_reservation,
     find_workflows,
-    get_totals,
     list_expired,
     next_expiry,
     save_workflows,
@@ -34,6 +34,7 @@ from shared.contracts.subscription import (
     RenewReservation,
     WorkflowTotals,
 )
+from shared.control import rows_of
 from shared.database import Db
 
 EXPIRED_AT_ONCE = 500
@@ -41,6 +42,8 @@ UNKNOWN = Refusal(
     code="reservation_not_found", detail="No such reservation in this organization.", status=404
 )
 OVER = Refusal(code="reservation_ended", detail="This reservation has ended; reserve again.")
+
+list_control_rows = rows_of(control.BOOKS)
 
 
 class Workflows:
@@ -142,4 +145,4 @@ class Workflows:
 
     async def totals(self, request: GetWorkflowTotals, db: Db) -> WorkflowTotals:
         """Counters beside what they must be the sums of."""
-        return await get_totals(db, request.organization_id)
+        return await control.get_totals(db, request.organization_id, request.until)

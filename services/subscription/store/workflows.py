@@ -7,7 +7,6 @@ from typing import Any, Final
 import msgspec
 
 from services.subscription.tables import WorkflowRow
-from shared.contracts.subscription import WorkflowTotals
 from shared.database import Db
 
 _TYPES: Final = {
@@ -42,23 +41,6 @@ WHERE state IN ('pending', 'reserved') AND expires_at <= $1
 ORDER BY organization_id, expires_at LIMIT $2
 """
 _NEXT_EXPIRY = "SELECT min(expires_at) FROM workflows WHERE state IN ('pending', 'reserved')"
-_BY_QUOTA = "covered_by IN ('plan', 'free', 'auto_billing')"
-_TOTALS = f"""
-WITH runs AS (
-    SELECT count(*) FILTER (WHERE state = 'charged') AS charged,
-           count(*) FILTER (WHERE state = 'charged' AND {_BY_QUOTA}) AS charged_by_quota,
-           count(*) FILTER (WHERE state = 'reserved' AND {_BY_QUOTA}) AS reserved_by_quota
-    FROM workflows WHERE organization_id LIKE $1
-), counters AS (
-    SELECT coalesce(sum(used), 0)::bigint AS quota_used,
-           coalesce(sum(reserved), 0)::bigint AS quota_reserved
-    FROM quotas WHERE organization_id LIKE $1
-), letters AS (
-    SELECT count(*) AS dead_letters FROM dead_letters
-    WHERE state = 'parked' AND organization_id LIKE $1
-)
-SELECT * FROM runs, counters, letters
-"""  # noqa: S608 -- no value is put in
 
 
 def _row(record: Any) -> WorkflowRow:
@@ -97,11 +79,3 @@ async def next_expiry(db: Db) -> datetime | None:
     """When the next reservation's time is over."""
     moment: datetime | None = await db.driver.fetchval(_NEXT_EXPIRY)
     return moment
-
-
-async def get_totals(db: Db, organization_id: str | None) -> WorkflowTotals:
-    """Counters beside the rows that they count, of one organization or of all."""
-    # Organization ids hold no `%`, and `_` would match any sign.
-    pattern = "%" if organization_id is None else organization_id.replace("_", r"\_")
-    row = await db.driver.fetchrow(_TOTALS, pattern)
-    return msgspec.convert(dict(row or {}), WorkflowTotals, strict=False)

@@ -1,0 +1,1 @@
+"""What the auditor decides: which sums must be equal, and when a difference is a finding."""

@@ -1,0 +1,1 @@
+"""What the auditor remembers, and its SQL."""
