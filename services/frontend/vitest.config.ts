@@ -9,6 +9,8 @@ export default defineConfig({
     include: ["**/*.test.{ts,tsx}"],
     exclude: ["node_modules", "out", ".next", "e2e"],
     setupFiles: ["./mocks/setup.ts"],
+    // Far above what a test takes: a busy machine is no failure.
+    testTimeout: 60_000,
     restoreMocks: true,
     unstubGlobals: true,
     coverage: {

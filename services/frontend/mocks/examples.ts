@@ -3,10 +3,13 @@ import type {
   BillingAccountResponse,
   ChangePreviewResponse,
   CreditEntryResponse,
+  InvoiceResponse,
   PaymentMethodResponse,
   PlansResponse,
   SessionResponse,
+  StripeConfigResponse,
   SubscriptionResponse,
+  UsageRecordResponse,
   UsageSummaryResponse,
 } from "@/lib/billing/types";
 
@@ -161,6 +164,10 @@ export function aPreview(changes: Partial<ChangePreviewResponse> = {}): ChangePr
   };
 }
 
+export function aConfig(changes: Partial<StripeConfigResponse> = {}): StripeConfigResponse {
+  return { publishable_key: "pk_test_1", is_configured: true, stripe_js_url: null, ...changes };
+}
+
 export function aPaymentMethod(
   changes: Partial<PaymentMethodResponse> = {},
 ): PaymentMethodResponse {
@@ -189,6 +196,73 @@ export function aCreditEntry(changes: Partial<CreditEntryResponse> = {}): Credit
     reference: "cs_test_1",
     expires_at: null,
     created_at: "2026-11-20T09:00:00Z",
+    ...changes,
+  };
+}
+
+export function anInvoice(changes: Partial<InvoiceResponse> = {}): InvoiceResponse {
+  return {
+    id: "inv_1",
+    organization_id: ORGANIZATION,
+    invoice_number: "INV-7K2M9QXA3BCD-000042",
+    billing_account_id: "ba_1",
+    kind: "usage",
+    ticket_id: null,
+    stripe_invoice_id: null,
+    status: "open",
+    period_start: "2026-10-01T00:00:00Z",
+    period_end: "2026-11-01T00:00:00Z",
+    subtotal: 30,
+    tax_amount: 0,
+    discount_amount: 0,
+    total: 30,
+    credits_applied: 0,
+    amount_due: 30,
+    amount_paid: 0,
+    amount_refunded: 0,
+    amount_credited: 0,
+    currency: "usd",
+    line_items: [
+      {
+        position: 1,
+        kind: "workflow_completion",
+        description: "Workflows",
+        quantity: 3,
+        unit_price: 10,
+        total: 30,
+      },
+    ],
+    description: null,
+    due_date: "2026-11-08T01:00:00Z",
+    finalized_at: "2026-11-01T01:00:00Z",
+    paid_at: null,
+    voided_at: null,
+    created_at: "2026-11-01T01:00:00Z",
+    ...changes,
+  };
+}
+
+export function aUsageRecord(changes: Partial<UsageRecordResponse> = {}): UsageRecordResponse {
+  return {
+    id: "record_1",
+    billing_account_id: "ba_1",
+    ticket_id: "TICKET-7",
+    usage_type: "workflow_completion",
+    quantity: 1,
+    unit_price: 10,
+    total_price: 10,
+    free_tier_used: false,
+    invoice_id: null,
+    billed: false,
+    usage_details: {
+      covered_by: "auto_billing",
+      occurred_at: "2026-11-20T08:00:00Z",
+      source_id: "workflow-1",
+      tier: "pro",
+      workflow_id: "workflow-1",
+    },
+    recorded_at: "2026-11-20T08:00:00Z",
+    billed_at: null,
     ...changes,
   };
 }

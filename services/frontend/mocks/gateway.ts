@@ -2,9 +2,14 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import {
+  aConfig,
+  aCreditEntry,
   anAccount,
+  anInvoice,
+  aPaymentMethod,
   aSession,
   aSubscription,
+  aUsageRecord,
   aUsageSummary,
   ORGANIZATION,
   thePlans,
@@ -24,4 +29,9 @@ export const server = setupServer(
   http.get(ACCOUNT, () => HttpResponse.json(anAccount())),
   http.get(`${ACCOUNT}/subscription`, () => HttpResponse.json(aSubscription())),
   http.get(`${ACCOUNT}/usage-summary`, () => HttpResponse.json(aUsageSummary())),
+  http.get(`${API}/config`, () => HttpResponse.json(aConfig())),
+  http.get(`${ACCOUNT}/payment-methods`, () => HttpResponse.json([aPaymentMethod()])),
+  http.get(`${ACCOUNT}/credits`, () => HttpResponse.json([aCreditEntry()])),
+  http.get(`${ACCOUNT}/invoices`, () => HttpResponse.json([anInvoice()])),
+  http.get(`${ACCOUNT}/usage`, () => HttpResponse.json([aUsageRecord()])),
 );

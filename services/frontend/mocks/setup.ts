@@ -1,6 +1,6 @@
 // What every unit test stands in: no network but the scripted gateway, and what browsers have.
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterAll, afterEach, beforeAll, vi } from "vitest";
 import { server } from "@/mocks/gateway";
 
@@ -11,6 +11,9 @@ vi.stubGlobal("matchMedia", () => ({
   addListener: () => {},
   removeListener: () => {},
 }));
+
+// Lazy parts are fetched from disk, which a busy machine does slowly.
+configure({ asyncUtilTimeout: 10_000 });
 
 beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
 afterEach(() => {

@@ -13,8 +13,10 @@ export interface BillingSection {
 }
 
 const CreditBalance = lazy(() => import("@/components/billing/CreditBalance"));
+const InvoiceList = lazy(() => import("@/components/billing/InvoiceList"));
 const PaymentMethodList = lazy(() => import("@/components/billing/PaymentMethodList"));
 const PricingTable = lazy(() => import("@/components/billing/PricingTable"));
+const UsageRecordList = lazy(() => import("@/components/billing/UsageRecordList"));
 
 /** The page, from top to bottom. What is lazy is fetched after what is seen first. */
 export const SECTIONS: readonly BillingSection[] = [
@@ -27,6 +29,14 @@ export const SECTIONS: readonly BillingSection[] = [
     span: 2,
     height: "h-64",
     Component: PaymentMethodList,
+  },
+  { id: "invoices", title: "Invoices", span: 3, height: "h-48", Component: InvoiceList },
+  {
+    id: "usage-records",
+    title: "Usage records",
+    span: 3,
+    height: "h-48",
+    Component: UsageRecordList,
   },
   { id: "plans", title: "Compare plans", span: 3, height: "h-120", Component: PricingTable },
 ];

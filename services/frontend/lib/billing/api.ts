@@ -8,7 +8,10 @@ import type {
   CostSummaryResponse,
   CreditEntryResponse,
   DailyCostResponse,
+  InvoiceResponse,
+  InvoiceStatus,
   PaymentMethodResponse,
+  PaymentResponse,
   PlansResponse,
   PortalResponse,
   SessionResponse,
@@ -17,10 +20,13 @@ import type {
   StripeConfigResponse,
   SubscriptionResponse,
   Tier,
+  UpcomingInvoiceResponse,
+  UsageRecordResponse,
   UsageSummaryResponse,
 } from "@/lib/billing/types";
 
 const ACCOUNT = "/api/billing/account/{organization_id}";
+const INVOICE = "/api/billing/invoices/{invoice_id}";
 
 /** The pages of this site that a hosted page of Stripe's leads back to. */
 export interface ReturnPages {
@@ -29,6 +35,7 @@ export interface ReturnPages {
 }
 
 const of = (organization_id: string) => ({ params: { path: { organization_id } } });
+const ofInvoice = (invoice_id: string) => ({ params: { path: { invoice_id } } });
 const writing = (organization_id: string, key?: string) => ({
   params: { path: { organization_id }, ...idempotent(key) },
 });
@@ -159,6 +166,59 @@ export const billingApi = {
 
   openPortal: (organization: string): Promise<PortalResponse> =>
     unwrap(client.POST(`${ACCOUNT}/portal`, writing(organization))),
+
+  listInvoices: (
+    organization: string,
+    status?: InvoiceStatus,
+    cursor?: string,
+  ): Promise<Page<InvoiceResponse>> =>
+    unwrapPage(
+      client.GET(`${ACCOUNT}/invoices`, {
+        params: { path: { organization_id: organization }, query: { status, cursor, limit: 10 } },
+      }),
+    ),
+
+  getInvoice: (invoiceId: string): Promise<InvoiceResponse> =>
+    unwrap(client.GET(INVOICE, ofInvoice(invoiceId))),
+
+  listInvoiceUsage: (invoiceId: string, cursor?: string): Promise<Page<UsageRecordResponse>> =>
+    unwrapPage(
+      client.GET(`${INVOICE}/usage`, {
+        params: { path: { invoice_id: invoiceId }, query: { cursor, limit: 20 } },
+      }),
+    ),
+
+  /** Collect an invoice; a declined card is an answer, too: read its status. */
+  payInvoice: (
+    invoiceId: string,
+    paymentMethodId: string | null,
+    key?: string,
+  ): Promise<PaymentResponse> =>
+    unwrap(
+      client.POST(`${INVOICE}/pay`, {
+        params: { path: { invoice_id: invoiceId }, ...idempotent(key) },
+        body: { payment_method_id: paymentMethodId },
+      }),
+    ),
+
+  /** What would be billed now; nothing is changed. */
+  getUpcomingInvoice: (organization: string): Promise<UpcomingInvoiceResponse> =>
+    unwrap(client.GET(`${ACCOUNT}/invoices/upcoming`, of(organization))),
+
+  /** Bill all usage that is not billed yet; null when there is none. */
+  generateInvoice: (organization: string, key?: string): Promise<InvoiceResponse | null> =>
+    unwrap(client.POST(`${ACCOUNT}/invoices/generate`, writing(organization, key))),
+
+  listUsage: (
+    organization: string,
+    billed?: boolean,
+    cursor?: string,
+  ): Promise<Page<UsageRecordResponse>> =>
+    unwrapPage(
+      client.GET(`${ACCOUNT}/usage`, {
+        params: { path: { organization_id: organization }, query: { billed, cursor, limit: 10 } },
+      }),
+    ),
 
   getCostSummary: (
     organization: string,

@@ -1,6 +1,7 @@
 // What is asked of the API, under which key it is remembered, and for how long it counts as fresh.
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { billingApi } from "@/lib/billing/api";
+import type { InvoiceStatus } from "@/lib/billing/types";
 
 const MINUTE = 60_000;
 const SELDOM = 5 * MINUTE;
@@ -81,6 +82,47 @@ export const creditsQuery = (organization: string) =>
   infiniteQueryOptions({
     queryKey: billingKeys.of("credits", organization),
     queryFn: ({ pageParam }) => billingApi.listCredits(organization, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    staleTime: OFTEN,
+  });
+
+export const invoicesQuery = (organization: string, status?: InvoiceStatus) =>
+  infiniteQueryOptions({
+    queryKey: [...billingKeys.of("invoices", organization), "list", status],
+    queryFn: ({ pageParam }) => billingApi.listInvoices(organization, status, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    staleTime: SELDOM,
+  });
+
+export const invoiceQuery = (organization: string, invoiceId: string) =>
+  queryOptions({
+    queryKey: [...billingKeys.of("invoices", organization), "one", invoiceId],
+    queryFn: () => billingApi.getInvoice(invoiceId),
+    staleTime: SELDOM,
+  });
+
+export const invoiceUsageQuery = (organization: string, invoiceId: string) =>
+  infiniteQueryOptions({
+    queryKey: [...billingKeys.of("invoices", organization), "usage", invoiceId],
+    queryFn: ({ pageParam }) => billingApi.listInvoiceUsage(invoiceId, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    staleTime: SELDOM,
+  });
+
+export const upcomingInvoiceQuery = (organization: string) =>
+  queryOptions({
+    queryKey: [...billingKeys.of("usage", organization), "upcoming"],
+    queryFn: () => billingApi.getUpcomingInvoice(organization),
+    staleTime: OFTEN,
+  });
+
+export const usageQuery = (organization: string, billed?: boolean) =>
+  infiniteQueryOptions({
+    queryKey: [...billingKeys.of("usage", organization), "records", billed],
+    queryFn: ({ pageParam }) => billingApi.listUsage(organization, billed, pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     staleTime: OFTEN,

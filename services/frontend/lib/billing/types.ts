@@ -37,3 +37,5 @@ export type UsageSummaryResponse = Schemas["UsageSummaryResponse"];
 export type Tier = SubscriptionResponse["tier"];
 export type SubscriptionStatus = SubscriptionResponse["status"];
 export type Role = Membership["role"];
+export type InvoiceStatus = InvoiceResponse["status"];
+export type CoveredBy = Schemas["UsageDetails"]["covered_by"];

@@ -1,0 +1,132 @@
+"use client";
+
+import { useState } from "react";
+import { toast } from "sonner";
+import { QueryView } from "@/components/app/QueryView";
+import { useSession } from "@/components/app/SessionProvider";
+import { Alert } from "@/components/ui/alert";
+import { Button } from "@/components/ui/button";
+import {
+  Dialog,
+  DialogBody,
+  DialogClose,
+  DialogContent,
+  DialogDescription,
+  DialogFooter,
+  DialogHeader,
+  DialogTitle,
+} from "@/components/ui/dialog";
+import { Label } from "@/components/ui/input";
+import { Select } from "@/components/ui/select";
+import { Skeleton } from "@/components/ui/skeleton";
+import { usePayInvoice } from "@/hooks/billing/useInvoices";
+import { usePaymentMethods } from "@/hooks/billing/usePaymentMethods";
+import { messageOf } from "@/lib/api/errors";
+import { methodName } from "@/lib/billing/cards";
+import type { InvoiceResponse, PaymentMethodResponse } from "@/lib/billing/types";
+import { formatMoney } from "@/lib/format";
+
+interface PayInvoiceDialogProps {
+  invoice: InvoiceResponse;
+  onClose: () => void;
+}
+
+export default function PayInvoiceDialog({ invoice, onClose }: PayInvoiceDialogProps) {
+  const { organizationId } = useSession();
+  const methods = usePaymentMethods(organizationId);
+  return (
+    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+      <DialogContent className="sm:max-w-md">
+        <DialogHeader>
+          <DialogTitle>Pay {formatMoney(leftToPay(invoice))}</DialogTitle>
+          <DialogDescription className="break-words">{invoice.invoice_number}</DialogDescription>
+        </DialogHeader>
+        <QueryView
+          query={methods}
+          skeleton={
+            <DialogBody className="pb-6">
+              <Skeleton className="h-9 w-full" />
+            </DialogBody>
+          }
+        >
+          {(data) =>
+            data.length === 0 ? (
+              <DialogBody className="pb-6">
+                <Alert title="There is no card to charge">
+                  Add one under payment methods, then come back here.
+                </Alert>
+              </DialogBody>
+            ) : (
+              <PayForm invoice={invoice} methods={data} onClose={onClose} />
+            )
+          }
+        </QueryView>
+      </DialogContent>
+    </Dialog>
+  );
+}
+
+function leftToPay(invoice: InvoiceResponse): number {
+  return invoice.amount_due - invoice.amount_credited - invoice.amount_paid;
+}
+
+interface PayFormProps extends PayInvoiceDialogProps {
+  methods: PaymentMethodResponse[];
+}
+
+function PayForm({ invoice, methods, onClose }: PayFormProps) {
+  const { organizationId } = useSession();
+  const pay = usePayInvoice(organizationId);
+  const usual = methods.find((method) => method.is_default) ?? methods[0];
+  const [chosen, setChosen] = useState(usual?.id ?? "");
+  const declined = pay.data?.status === "failed" ? pay.data.failure_message : null;
+
+  const submit = () =>
+    pay.mutate(
+      { invoiceId: invoice.id, paymentMethodId: chosen },
+      {
+        onSuccess: ({ status }) => {
+          if (status === "failed") return;
+          toast.success(
+            status === "succeeded" ? "The invoice is paid." : "The payment is on its way.",
+          );
+          onClose();
+        },
+      },
+    );
+
+  return (
+    <>
+      <DialogBody className="space-y-4 pb-5">
+        <div>
+          <Label htmlFor="pay-with">Pay with</Label>
+          <Select
+            id="pay-with"
+            className="mt-1.5 flex"
+            value={chosen}
+            onChange={(event) => setChosen(event.target.value)}
+          >
+            {methods.map((method) => (
+              <option key={method.id} value={method.id}>
+                {methodName(method)}
+                {method.is_default ? " (default)" : ""}
+              </option>
+            ))}
+          </Select>
+        </div>
+        {pay.data?.status === "failed" && (
+          <Alert role="alert" variant="danger" title={declined ?? "The card was declined."}>
+            Nothing was charged. Try another card.
+          </Alert>
+        )}
+        {pay.error && <Alert role="alert" variant="danger" title={messageOf(pay.error)} />}
+      </DialogBody>
+      <DialogFooter>
+        <DialogClose render={<Button variant="outline" />}>Not now</DialogClose>
+        <Button busy={pay.isPending} onClick={submit}>
+          Pay {formatMoney(leftToPay(invoice))}
+        </Button>
+      </DialogFooter>
+    </>
+  );
+}

@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import {
+  coverText,
+  documentAddress,
+  invoiceBadge,
+  invoiceSums,
+  isPayable,
+  linePeriod,
+  paymentLine,
+  readStatus,
+  usageName,
+} from "@/lib/billing/invoices";
+import { anInvoice, aUsageRecord } from "@/mocks/examples";
+
+test("a status is a word, and only words of ours are read from an address", () => {
+  expect(invoiceBadge("past_due")).toEqual({ text: "Past due", variant: "danger" });
+  expect(readStatus("open")).toBe("open");
+  expect(readStatus("everything")).toBeUndefined();
+  expect(readStatus(null)).toBeUndefined();
+});
+
+test("what can be paid is open or past due, and more than nothing", () => {
+  expect(isPayable(anInvoice())).toBe(true);
+  expect(isPayable(anInvoice({ status: "past_due" }))).toBe(true);
+  expect(isPayable(anInvoice({ amount_due: 0 }))).toBe(false);
+  for (const status of ["draft", "paid", "void"] as const) {
+    expect(isPayable(anInvoice({ status }))).toBe(false);
+  }
+});
+
+test("an invoice says how its payment stands", () => {
+  expect(paymentLine(anInvoice())).toBe("Due Nov 8, 2026");
+  expect(paymentLine(anInvoice({ status: "past_due" }))).toBe("Was due Nov 8, 2026");
+  const paid = anInvoice({ status: "paid", paid_at: "2026-11-02T09:00:00Z" });
+  expect(paymentLine(paid)).toBe("Paid Nov 2, 2026");
+  expect(paymentLine({ ...paid, amount_refunded: 5 })).toBe("$5.00 refunded");
+  expect(paymentLine({ ...paid, amount_due: 0 })).toBe("Covered by credits");
+  const voided = anInvoice({ status: "void", voided_at: "2026-11-03T09:00:00Z" });
+  expect(paymentLine(voided)).toBe("Voided Nov 3, 2026");
+});
+
+test("sums that change nothing are left out", () => {
+  expect(invoiceSums(anInvoice()).map(({ label }) => label)).toEqual(["Subtotal", "Total"]);
+  const all = anInvoice({ discount_amount: 3, tax_amount: 2, total: 29, credits_applied: 9 });
+  expect(invoiceSums(all).map(({ amount }) => amount)).toEqual([30, -3, 2, 29, -9]);
+});
+
+test("a line names its period when it has its own", () => {
+  const line = anInvoice().line_items[0];
+  if (!line) throw new Error("the example has a line");
+  expect(linePeriod(line)).toBeNull();
+  const late = {
+    ...line,
+    period_start: "2026-09-01T00:00:00Z",
+    period_end: "2026-10-01T00:00:00Z",
+  };
+  expect(linePeriod(late)).toBe("Sep 1, 2026 – Oct 1, 2026");
+});
+
+test("a use says what it was and what paid for it", () => {
+  expect(usageName(aUsageRecord())).toBe("Workflow");
+  expect(coverText(aUsageRecord())).toBe("Auto-billing");
+  expect(coverText(aUsageRecord({ usage_details: null }))).toBe("To be invoiced");
+  expect(coverText(aUsageRecord({ usage_details: null, billed: true }))).toBe("Billed");
+});
+
+test("a document has an address that nothing can break out of", () => {
+  expect(documentAddress("a/../b", "pdf")).toBe("/api/billing/invoices/a%2F..%2Fb/pdf");
+});

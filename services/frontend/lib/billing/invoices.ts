@@ -1,0 +1,99 @@
+// What invoices and usage records say in words. Pure; every sum comes from the server.
+import type { BadgeVariant } from "@/components/ui/badge";
+import { API_ORIGIN } from "@/lib/api/client";
+import type {
+  CoveredBy,
+  InvoiceResponse,
+  InvoiceStatus,
+  LineItem,
+  UsageRecordResponse,
+} from "@/lib/billing/types";
+import { formatDate, formatMoney } from "@/lib/format";
+
+const STATUSES: Record<InvoiceStatus, { text: string; variant: BadgeVariant }> = {
+  draft: { text: "Draft", variant: "outline" },
+  open: { text: "Open", variant: "brand" },
+  paid: { text: "Paid", variant: "success" },
+  past_due: { text: "Past due", variant: "danger" },
+  void: { text: "Void", variant: "neutral" },
+};
+
+export const INVOICE_STATUSES = Object.keys(STATUSES) as InvoiceStatus[];
+
+export function invoiceBadge(status: InvoiceStatus): { text: string; variant: BadgeVariant } {
+  return STATUSES[status];
+}
+
+/** A status that was read from an address; undefined for anything else. */
+export function readStatus(text: string | null): InvoiceStatus | undefined {
+  return INVOICE_STATUSES.find((status) => status === text);
+}
+
+export function isPayable(invoice: InvoiceResponse): boolean {
+  return (invoice.status === "open" || invoice.status === "past_due") && invoice.amount_due > 0;
+}
+
+/** The day an invoice carries: when it became final, or else when it was begun. */
+export function invoiceDate(invoice: InvoiceResponse): string {
+  return formatDate(invoice.finalized_at ?? invoice.created_at);
+}
+
+/** What is known about its payment, in a few words. */
+export function paymentLine(invoice: InvoiceResponse): string {
+  if (invoice.status === "paid") {
+    if (invoice.amount_refunded > 0) return `${formatMoney(invoice.amount_refunded)} refunded`;
+    return invoice.amount_due === 0 ? "Covered by credits" : `Paid ${formatDate(invoice.paid_at)}`;
+  }
+  if (invoice.status === "void") return `Voided ${formatDate(invoice.voided_at)}`;
+  if (!invoice.due_date) return "";
+  const was = invoice.status === "past_due" ? "Was due" : "Due";
+  return `${was} ${formatDate(invoice.due_date)}`;
+}
+
+/** Sums from the subtotal down to what is due; those that change nothing are left out. */
+export function invoiceSums(invoice: InvoiceResponse): { label: string; amount: number }[] {
+  const sums = [
+    { label: "Subtotal", amount: invoice.subtotal },
+    { label: "Discount", amount: -invoice.discount_amount },
+    { label: "Tax", amount: invoice.tax_amount },
+    { label: "Total", amount: invoice.total },
+    { label: "Credits applied", amount: -invoice.credits_applied },
+  ];
+  return sums.filter(({ label, amount }) => amount !== 0 || label === "Subtotal");
+}
+
+/** The period of a line, when it is another one than the invoice's. */
+export function linePeriod(line: LineItem): string | null {
+  return line.period_start && line.period_end
+    ? `${formatDate(line.period_start)} – ${formatDate(line.period_end)}`
+    : null;
+}
+
+const COVERED: Record<CoveredBy, string> = {
+  plan: "Included in plan",
+  free: "Free workflow",
+  credits: "Paid by credits",
+  auto_billing: "Auto-billing",
+  none: "To be invoiced",
+};
+
+/** What paid for a use. */
+export function coverText(record: UsageRecordResponse): string {
+  const covered = record.usage_details?.covered_by;
+  return covered ? COVERED[covered] : record.billed ? "Billed" : "To be invoiced";
+}
+
+const USES: Record<UsageRecordResponse["usage_type"], string> = {
+  workflow_completion: "Workflow",
+  llm_cost: "LLM usage",
+  storage: "Storage",
+};
+
+export function usageName(record: UsageRecordResponse): string {
+  return USES[record.usage_type];
+}
+
+/** Where the document of a finalized invoice is. */
+export function documentAddress(invoiceId: string, format: "pdf" | "html"): string {
+  return `${API_ORIGIN}/api/billing/invoices/${encodeURIComponent(invoiceId)}/${format}`;
+}
