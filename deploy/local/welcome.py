@@ -53,6 +53,7 @@ def welcome(options: Options, environment: dict[str, str]) -> str:
             f"curl {bearer} {account}/costs/summary",
             "",
             *_buying(options, bearer, account),
+            "Something to show:   make demo",
             "More tokens:         make token ORG=acme ROLE=viewer",
             "An agent's own key:  make credentials ORG=acme AGENT=agent-1",
             "Ctrl-C stops everything and keeps the data.",
