@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from services.gateway.amounts import cents_of, number_text
 from services.gateway.asks import STRIPE_SECONDS, Caller
-from services.gateway.errors import ASKING_STATUSES, WRITING_STATUSES, declared
+from services.gateway.errors import ASKING_STATUSES, WRITING_STATUSES, declared, invalid
 from services.gateway.invoice_desk import InvoiceDesk
 from services.gateway.invoice_responses import (
     CreditNoteResponse,
@@ -67,7 +67,10 @@ class CreditNoteBody(RequestBody, frozen=True, kw_only=True):
 
 
 class BillingTermsBody(RequestBody, frozen=True, kw_only=True):
-    """Discount and tax of invoices to come, 10,000 being 100%; what is left out stays."""
+    """Discount, tax or both for invoices to come, 10,000 being 100%; what is left out stays.
+
+    The end of a discount and the name of a tax are said together with them, or there is none.
+    """
 
     organization_id: Id
     discount_basis_points: BasisPoints | None = None
@@ -184,6 +187,12 @@ async def set_billing_terms(
     idempotency_key: IdempotencyKey = None,
 ) -> BillingTerms:
     """Set the discount and the tax rate of an organization, for invoices to come."""
+    for name, of in (
+        ("discount_until", "discount_basis_points"),
+        ("tax_name", "tax_basis_points"),
+    ):
+        if getattr(data, name) is not None and getattr(data, of) is None:
+            raise invalid(name, f"needs `{of}`", "body")
     until: datetime | None = time_range(
         None, data.discount_until, names=("", "discount_until"), source="body"
     ).end

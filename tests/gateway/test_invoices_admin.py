@@ -140,7 +140,9 @@ async def test_discount_and_tax_are_shown_and_set(
         {"tax_basis_points": -1},
         {"tax_basis_points": 19.5},
         {"discount_until": "2026-12-01T00:00:00"},
-        {"tax_name": "a\u0000b"},
+        {"tax_basis_points": 1900, "tax_name": "a\u0000b"},
+        {"tax_name": "VAT"},
+        {"discount_until": "2026-12-01T00:00:00Z"},
     ],
 )
 async def test_terms_that_are_none_are_not_set(
