@@ -11,6 +11,8 @@ export default defineConfig({
     setupFiles: ["./mocks/setup.ts"],
     // Far above what a test takes: a busy machine is no failure.
     testTimeout: 60_000,
+    pool: "threads",
+    maxWorkers: 2,
     restoreMocks: true,
     unstubGlobals: true,
     coverage: {

@@ -3,7 +3,7 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { toast } from "sonner";
-import { type LiveEvent, limitSentence, TOPICS_OF } from "@/lib/billing/events";
+import { type LiveEvent, type Telling, TOPICS_OF, tellingOf } from "@/lib/billing/events";
 import { LiveConnection, type LiveStatus } from "@/lib/billing/live";
 import { type BillingTopic, billingKeys } from "@/lib/billing/queries";
 import { throttle } from "@/lib/throttle";
@@ -20,8 +20,8 @@ export function useBillingEvents(organization: string): LiveStatus {
     const refresh = refresher(queryClient, organization);
     const hear = (event: LiveEvent) => {
       refresh.after(event);
-      const sentence = limitSentence(event);
-      if (sentence) toast.warning(sentence);
+      const telling = tellingOf(event);
+      if (telling) tell(telling);
     };
     const connection = new LiveConnection(organization, hear, setStatus);
     return () => {
@@ -40,6 +40,17 @@ export function useBillingEvents(organization: string): LiveStatus {
   }, [queryClient, status]);
 
   return status;
+}
+
+const TOASTS = {
+  info: toast.info,
+  success: toast.success,
+  warning: toast.warning,
+  critical: toast.error,
+};
+
+function tell({ severity, title, text }: Telling) {
+  TOASTS[severity](title, { description: text });
 }
 
 function refresher(queryClient: QueryClient, organization: string) {

@@ -35,19 +35,20 @@ export function parseEvent(name: string, text: string): LiveEvent | null {
   return { name: name as LiveEventName, data: data as Record<string, unknown> };
 }
 
-const RESOURCES: Record<string, string> = {
-  workflows: "workflows",
-  free_workflows: "free workflows",
-  agents: "agents",
-  storage: "storage",
-};
+export interface Telling {
+  severity: "info" | "success" | "warning" | "critical";
+  title: string;
+  text: string;
+}
 
-/** What to tell the user when a limit comes near or is reached; null for anything else. */
-export function limitSentence(event: LiveEvent): string | null {
-  if (event.name !== "limit_reached") return null;
-  const resource = RESOURCES[String(event.data.resource)];
-  if (!resource) return null;
-  return Number(event.data.threshold_percent) >= 100
-    ? `All ${resource} of this period are used.`
-    : `${String(event.data.threshold_percent)} % of your ${resource} are used.`;
+// Who has just changed the plan or paid knows that already.
+const KNOWN_ALREADY = ["plan_changed", "invoice_issued", "invoice_paid"];
+
+/** What to tell the user at once about an event; null for most of them. */
+export function tellingOf(event: LiveEvent): Telling | null {
+  if (event.name !== "notice_raised") return null;
+  const { kind, severity, title, text } = event.data;
+  if (KNOWN_ALREADY.includes(String(kind))) return null;
+  if (typeof title !== "string" || typeof text !== "string") return null;
+  return { severity: severity as Telling["severity"], title, text };
 }

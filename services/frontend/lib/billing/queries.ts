@@ -28,7 +28,6 @@ export const sessionQuery = queryOptions({
   queryKey: ["session"],
   queryFn: billingApi.getSession,
   staleTime: SELDOM,
-  retry: (count, error) => count < 2 && "status" in error && error.status !== 401,
 });
 
 export const configQuery = queryOptions({

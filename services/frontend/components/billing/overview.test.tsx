@@ -1,0 +1,211 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { HttpResponse, http } from "msw";
+import { expect, test, vi } from "vitest";
+import { Banners } from "@/components/billing/Banners";
+import { PortalButton } from "@/components/billing/PortalButton";
+import PricingTable from "@/components/billing/PricingTable";
+import { SubscriptionCard } from "@/components/billing/SubscriptionCard";
+import { UsageCard } from "@/components/billing/UsageCard";
+import type {
+  BillingAccountResponse,
+  SubscriptionResponse,
+  UsageSummaryResponse,
+} from "@/lib/billing/types";
+import { anAccount, aPreview, aSession, aSubscription, aUsageSummary } from "@/mocks/examples";
+import { ACCOUNT, API, refusal, server } from "@/mocks/gateway";
+import { renderSignedIn } from "@/mocks/render";
+
+interface Given {
+  account?: Partial<BillingAccountResponse>;
+  subscription?: Partial<SubscriptionResponse>;
+  usage?: Partial<UsageSummaryResponse>;
+}
+
+function given({ account, subscription, usage }: Given) {
+  server.use(
+    http.get(ACCOUNT, () => HttpResponse.json(anAccount(account))),
+    http.get(`${ACCOUNT}/subscription`, () => HttpResponse.json(aSubscription(subscription))),
+    http.get(`${ACCOUNT}/usage-summary`, () => HttpResponse.json(aUsageSummary(usage))),
+  );
+}
+
+test("the card shows plan, price, state and period", async () => {
+  renderSignedIn(<SubscriptionCard />);
+  const card = await screen.findByRole("region", { name: "Current plan" });
+  expect(await within(card).findByText("Pro")).toBeVisible();
+  for (const text of ["Active", "$79", "Renews on Dec 3, 2026", "Nov 3, 2026 – Dec 3, 2026"]) {
+    expect(within(card).getByText(text)).toBeVisible();
+  }
+});
+
+test("a section that fails says so in the server's words, and can be tried again", async () => {
+  server.use(
+    http.get(`${ACCOUNT}/subscription`, () => refusal(404, "Plans are away."), { once: true }),
+  );
+  renderSignedIn(<SubscriptionCard />);
+  expect(await screen.findByRole("alert")).toHaveTextContent("Plans are away.");
+  await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+  await screen.findByText("Pro");
+});
+
+test("a free plan leads to the others and cannot be canceled", async () => {
+  given({ subscription: { tier: "free", price: 0 } });
+  renderSignedIn(<SubscriptionCard />);
+  expect(await screen.findByRole("link", { name: "Upgrade" })).toHaveAttribute("href", "#plans");
+  expect(screen.queryByRole("button", { name: "Cancel plan" })).toBeNull();
+});
+
+test("canceling says when the plan ends, and then it can be reactivated", async () => {
+  renderSignedIn(<SubscriptionCard />);
+  await userEvent.click(await screen.findByRole("button", { name: "Cancel plan" }));
+  const dialog = await screen.findByRole("alertdialog");
+  expect(dialog).toHaveTextContent("It stays as it is until Dec 3, 2026");
+  server.use(
+    http.post(`${ACCOUNT}/subscription/cancel`, () => {
+      given({ subscription: { cancel_at_period_end: true } });
+      return HttpResponse.json({ status: "success", message: "Subscription canceled" });
+    }),
+  );
+  await userEvent.click(within(dialog).getByRole("button", { name: "Cancel plan" }));
+  await screen.findByRole("button", { name: "Reactivate" });
+  await waitFor(() => expect(screen.queryByRole("alertdialog")).toBeNull());
+});
+
+test("a refused cancellation is told in the dialog", async () => {
+  server.use(http.post(`${ACCOUNT}/subscription/cancel`, () => refusal(409, "It ends already.")));
+  renderSignedIn(<SubscriptionCard />);
+  await userEvent.click(await screen.findByRole("button", { name: "Cancel plan" }));
+  const dialog = await screen.findByRole("alertdialog");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Cancel plan" }));
+  expect(await within(dialog).findByRole("alert")).toHaveTextContent("It ends already.");
+});
+
+test("meters say in words what they show", async () => {
+  given({ subscription: { workflows_used: 100, agents_used: 4, storage_used_gb: 1 } });
+  renderSignedIn(<UsageCard />);
+  const [workflows, agents, storage] = await screen.findAllByRole("meter");
+  expect(workflows).toHaveAttribute("aria-valuetext", "100 of 100, limit reached");
+  expect(agents).toHaveAttribute("data-tone", "warning");
+  expect(storage).toHaveAttribute("data-tone", "normal");
+  expect(screen.getByText("Almost used up: 1 left")).toBeVisible();
+  expect(screen.getByRole("link", { name: "See plans" })).toBeVisible();
+  await screen.findByText(/5 free workflows left until Dec 1, 2026. Beyond that, \$10.00 each./);
+});
+
+test.each<[string, Given, RegExp]>([
+  [
+    "a failed payment",
+    { subscription: { status: "past_due", grace_ends_at: "2026-11-29T00:00:00Z" } },
+    /goes on until Nov 29, 2026/,
+  ],
+  ["a failed payment without grace", { subscription: { status: "past_due" } }, /Update your card/],
+  ["a suspension", { subscription: { suspended: true } }, /No workflow can start/],
+  ["credits that are owed", { account: { credit_debt: 12 } }, /\$12.00 of credits are owed/],
+  ["a limit", { subscription: { workflows_used: 100 } }, /reached your limit of workflows/],
+  [
+    "what stands in the way",
+    {
+      subscription: { agents_used: 5 },
+      usage: { can_execute: false, reason: "Add a card first." },
+    },
+    /Add a card first/,
+  ],
+])("%s is told with the way out", async (_what, state, text) => {
+  given(state);
+  renderSignedIn(<Banners />);
+  expect(await screen.findByText(text)).toBeVisible();
+  expect(screen.getAllByRole("link").length).toBeGreaterThan(0);
+});
+
+test("plans are compared, the current one is marked, and an upgrade says what it costs", async () => {
+  server.use(http.post(`${ACCOUNT}/subscription/preview`, () => HttpResponse.json(aPreview())));
+  renderSignedIn(<PricingTable />);
+  const team = await screen.findByRole("button", { name: "Upgrade to Team" });
+  expect(screen.getByRole("button", { name: "Current plan" })).toHaveAttribute(
+    "aria-disabled",
+    "true",
+  );
+  expect(screen.getByRole("button", { name: "Contact us" })).toHaveAccessibleDescription(
+    /made to measure/,
+  );
+  await userEvent.click(team);
+  const dialog = await screen.findByRole("dialog");
+  await within(dialog).findByRole("button", { name: "Pay $80.00 and upgrade" });
+  expect(dialog).toHaveTextContent("$80.00 is charged now, and the new limits apply at once.");
+  expect(dialog).toHaveTextContent("Each month after that$199.00");
+});
+
+test("a downgrade warns of what will not fit, and a refusal stays in the dialog", async () => {
+  server.use(
+    http.post(`${ACCOUNT}/subscription/preview`, () =>
+      HttpResponse.json(
+        aPreview({
+          kind: "downgrade",
+          to_tier: "starter",
+          due_now: 0,
+          next_period: 29,
+          takes_effect_at: "2026-12-03T00:00:00Z",
+          warnings: [{ resource: "agents", used: 5, limit: 2, detail: "3 agents too many." }],
+        }),
+      ),
+    ),
+    http.post(`${ACCOUNT}/subscription/change`, () => refusal(409, "Look again.")),
+  );
+  renderSignedIn(<PricingTable />);
+  await userEvent.click(await screen.findByRole("button", { name: "Switch to Starter" }));
+  const dialog = await screen.findByRole("dialog");
+  await within(dialog).findByText("3 agents too many.");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Downgrade" }));
+  expect(await within(dialog).findByText("Look again.")).toBeVisible();
+});
+
+test("a change that waits can be taken back", async () => {
+  given({
+    subscription: { pending_tier: "starter", pending_change_at: "2026-12-03T00:00:00Z", price: 29 },
+  });
+  server.use(
+    http.post(`${ACCOUNT}/subscription/preview`, () =>
+      HttpResponse.json(aPreview({ kind: "keep", to_tier: "pro", due_now: 0 })),
+    ),
+    http.post(`${ACCOUNT}/subscription/change`, () => HttpResponse.json(aSubscription())),
+  );
+  renderSignedIn(<SubscriptionCard />);
+  await screen.findByText("Changes to Starter on Dec 3, 2026");
+  expect(screen.getByText("$79")).toBeVisible();
+  await userEvent.click(screen.getByRole("button", { name: "Keep Pro" }));
+  await userEvent.click(await screen.findByRole("button", { name: "Keep plan" }));
+  await screen.findByText("You stay on Pro.");
+});
+
+test("the portal opens in this tab", async () => {
+  server.use(
+    http.post(`${ACCOUNT}/portal`, () =>
+      HttpResponse.json({ portal_url: "https://portal.example/" }),
+    ),
+  );
+  const assign = vi.spyOn(window.location, "assign").mockImplementation(() => {});
+  renderSignedIn(<PortalButton />);
+  await userEvent.click(await screen.findByRole("button", { name: "Customer portal" }));
+  await waitFor(() => expect(assign).toHaveBeenCalledWith("https://portal.example/"));
+});
+
+test("a portal that does not open is told", async () => {
+  server.use(http.post(`${ACCOUNT}/portal`, () => refusal(503, "Stripe is away.")));
+  renderSignedIn(<PortalButton />);
+  await userEvent.click(await screen.findByRole("button", { name: "Customer portal" }));
+  await screen.findByText("Stripe is away.");
+});
+
+test("a member sees all of it and can change nothing", async () => {
+  server.use(
+    http.get(`${API}/session`, () =>
+      HttpResponse.json(aSession({ organizations: [{ organization_id: "acme", role: "member" }] })),
+    ),
+  );
+  renderSignedIn(<SubscriptionCard />);
+  const button = await screen.findByRole("button", { name: "Cancel plan" });
+  await userEvent.click(button);
+  expect(screen.queryByRole("alertdialog")).toBeNull();
+  expect(button).toHaveAccessibleDescription(/You are a member of acme/);
+});

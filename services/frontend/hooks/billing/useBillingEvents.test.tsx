@@ -1,0 +1,68 @@
+import { act, screen, waitFor } from "@testing-library/react";
+import { HttpResponse, http } from "msw";
+import { beforeEach, expect, test } from "vitest";
+import { LiveProvider, useLiveStatus } from "@/components/app/LiveProvider";
+import { useSubscription } from "@/hooks/billing/useSubscription";
+import { aSubscription } from "@/mocks/examples";
+import { ACCOUNT, server } from "@/mocks/gateway";
+import { ScriptedSource, scriptLive, setHidden } from "@/mocks/live";
+import { renderSignedIn } from "@/mocks/render";
+
+function Tier() {
+  const tier = useSubscription("acme").data?.tier;
+  return (
+    <p>
+      {tier} {useLiveStatus()}
+    </p>
+  );
+}
+
+async function openPage() {
+  renderSignedIn(
+    <LiveProvider organization="acme">
+      <Tier />
+    </LiveProvider>,
+  );
+  await screen.findByText(/pro connecting/);
+  await waitFor(() => expect(ScriptedSource.opened).toHaveLength(1));
+  const source = ScriptedSource.opened[0];
+  if (!source) throw new Error("No stream is open.");
+  act(() => source.onopen?.());
+  return source;
+}
+
+beforeEach(() => {
+  setHidden(false);
+  scriptLive();
+});
+
+test("a change elsewhere shows here at once", async () => {
+  const source = await openPage();
+  server.use(
+    http.get(`${ACCOUNT}/subscription`, () => HttpResponse.json(aSubscription({ tier: "team" }))),
+  );
+  act(() => source.say("plan_changed"));
+  await screen.findByText("team live");
+});
+
+test("after a gap everything is asked again", async () => {
+  const source = await openPage();
+  server.use(
+    http.get(`${ACCOUNT}/subscription`, () => HttpResponse.json(aSubscription({ tier: "byo" }))),
+  );
+  act(() => source.say("resync", { reason: "position_unknown" }));
+  await screen.findByText("byo live");
+});
+
+test("what the customer should know is told", async () => {
+  const source = await openPage();
+  act(() =>
+    source.say("notice_raised", {
+      kind: "limit_reached",
+      severity: "warning",
+      title: "80 % of your workflows are used",
+      text: "20 are left.",
+    }),
+  );
+  await screen.findByText("80 % of your workflows are used");
+});
