@@ -58,6 +58,26 @@ class ReadFirst:
         return await self._write(request, db)
 
 
+class ReadThen:
+    """A handler for what takes a while to be made of what was read, a drawing for example: `then`
+    makes it when the connection has been given back, so that nobody else waits for one.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Any, Db], Awaitable[Any]],
+        then: Callable[[Any, Any], Awaitable[Reply]],
+    ) -> None:
+        """`read` answers at once with a Refusal; anything else goes to `then`, with the request."""
+        self.read = read
+        self.then = then
+
+    async def __call__(self, request: Any, db: Db) -> Answer:
+        """Both, on one connection."""
+        found = await self.read(request, db)
+        return found if isinstance(found, Refusal) else await self.then(request, found)
+
+
 class Answerer:
     """Answers one kind of request, for one service, with its replicas sharing the work."""
 
@@ -192,6 +212,10 @@ class Answerer:
         return reply
 
     async def _read(self, request: Request[Any]) -> Reply:
+        if isinstance(self._handler, ReadThen):
+            async with self._database.read() as db:
+                found = await self._handler.read(request, db)
+            return found if isinstance(found, Refusal) else await self._handler.then(request, found)
         async with self._database.read() as db:
             answer: Answer = await self._handler(request, db)
         if isinstance(answer, tuple):

@@ -9,7 +9,8 @@ from nats.aio.msg import Msg
 
 from shared.bus import REFUSAL_HEADER, AnswerFailed, AnswerTimedOut, Bus, NoAnswerer
 from shared.contracts.base import Refusal
-from shared.requests import AT_ONCE, Answerer
+from shared.database import POOL_SIZE, Db
+from shared.requests import AT_ONCE, Answerer, ReadThen
 from shared.service import Service
 from tests.chassis.contracts.shop import ListOrders, Orders, Placed, PlaceOrder
 from tests.chassis.stage import Stage, ask_at_once
@@ -155,6 +156,50 @@ async def test_beyond_what_may_wait_callers_are_turned_away_at_once(stage: Stage
         *["NoAnswerer"] * 3,
         *["Orders"] * 2,
     ]
+
+
+async def test_what_is_made_of_a_read_holds_no_connection(stage: Stage, bus: Bus) -> None:
+    shop, begun, go_on = Shop(), asyncio.Semaphore(0), asyncio.Event()
+
+    async def draw(request: ListOrders, orders: Orders) -> Orders:
+        begun.release()
+        await go_on.wait()
+        return Orders(order_ids=(*orders.order_ids, request.note))
+
+    drawn = ReadThen(shop.list_orders, draw)
+    free = asyncio.Semaphore(AT_ONCE)
+    async with stage.database("shop") as database, stage.bus("shop") as own:
+        answerer = Answerer("shop", ListOrders, drawn, database, free, writes=False)
+        await answerer.start(own.connection)
+        await own.connection.flush()
+        wanted = ListOrders(organization_id="acme", note="drawn")
+        asked = asyncio.create_task(ask_at_once(bus, *[wanted] * (POOL_SIZE + 1)))
+        for _ in range(POOL_SIZE + 1):
+            await begun.acquire()
+        async with database.read() as db:
+            assert await drawn.read(wanted, db) == Orders(order_ids=())
+        go_on.set()
+        assert await asked == [Orders(order_ids=("drawn",))] * (POOL_SIZE + 1)
+        await answerer.stop()
+
+
+async def test_a_no_while_reading_is_the_answer(stage: Stage, bus: Bus) -> None:
+    refusal = Refusal(code="closed", detail="The shop is closed.", status=403)
+
+    async def refuse(_request: ListOrders, _db: Db) -> Refusal:
+        return refusal
+
+    async def draw(_request: ListOrders, _found: Orders) -> Orders:
+        raise AssertionError("there is nothing to draw")
+
+    drawn = ReadThen(refuse, draw)
+    free = asyncio.Semaphore(AT_ONCE)
+    async with stage.database("shop") as database, stage.bus("shop") as own:
+        answerer = Answerer("shop", ListOrders, drawn, database, free, writes=False)
+        await answerer.start(own.connection)
+        await own.connection.flush()
+        assert await bus.ask(LIST) == refusal
+        await answerer.stop()
 
 
 async def test_a_foreign_answer_is_not_taken_for_ours(stage: Stage, bus: Bus) -> None:
