@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+from services.invoicing.documents.drawing import Drawing
 from services.invoicing.handlers import profiles, terms, usage, views
 from services.invoicing.handlers.closing import FinishesInvoices, MonthlyClose
 from services.invoicing.handlers.generating import GeneratesInvoice, PreviewsInvoice
 from services.invoicing.handlers.means import Means
 from services.invoicing.handlers.notes import IssuesCreditNote
+from services.invoicing.handlers.rendering import Rendering, list_credit_notes
 from services.invoicing.handlers.voiding import VoidsInvoice
 from services.invoicing.settings import InvoicingSettings
 from services.invoicing.tables.payments import metadata
 from shared.contracts import account, subscription
 from shared.contracts import invoicing as contracts
+from shared.requests import ReadThen
 from shared.service import Service
 
 CLOSE_SECONDS = 1.0
@@ -25,6 +28,7 @@ service = Service(
 )
 means = Means()
 monthly_close = MonthlyClose(means)
+rendering = Rendering(means, Drawing())
 
 service.opens(means.open)
 
@@ -37,6 +41,10 @@ service.answers(contracts.ListUsageRecords)(usage.list_usage)
 service.answers(contracts.ListInvoices)(views.list_invoices)
 service.answers(contracts.GetInvoice)(views.get_invoice)
 service.answers(contracts.ListInvoiceUsage)(views.list_invoice_usage)
+
+service.answers(contracts.RenderInvoice)(ReadThen(rendering.read_invoice, rendering.render))
+service.answers(contracts.RenderCreditNote)(ReadThen(rendering.read_credit_note, rendering.render))
+service.answers(contracts.ListCreditNotes)(list_credit_notes)
 
 service.answers(contracts.GetBillingTerms)(terms.get_terms)
 service.answers(contracts.SetBillingTerms, writes=True)(terms.set_terms)

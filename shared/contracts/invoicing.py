@@ -263,6 +263,19 @@ class IssueCreditNote(Request[CreditNote], frozen=True, kw_only=True):
     requested_by: Text
 
 
+class CreditNotes(Reply, frozen=True, kw_only=True):
+    """Newest first."""
+
+    credit_notes: tuple[CreditNote, ...]
+
+
+class ListCreditNotes(Request[CreditNotes], frozen=True, kw_only=True):
+    """The corrections of an organization's invoices, or of one of them; the newest 200."""
+
+    organization_id: Organization
+    invoice_id: Text | None = None
+
+
 class BillingTerms(Reply, frozen=True, kw_only=True):
     """How an organization is billed beyond its plan: discount, tax, and whether it is parked."""
 
@@ -306,6 +319,14 @@ class RenderInvoice(Request[Document], frozen=True, kw_only=True):
 
     organization_ids: Organizations
     invoice_id: Text
+    format: DocumentFormat = "pdf"
+
+
+class RenderCreditNote(Request[Document], frozen=True, kw_only=True):
+    """The document of a credit note."""
+
+    organization_id: Organization
+    credit_note_id: Text
     format: DocumentFormat = "pdf"
 
 

@@ -236,6 +236,13 @@ async def test_what_is_too_large_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -
         render_pdf(document())
 
 
+def test_what_credit_notes_took_off_and_a_taxs_own_name_are_printed() -> None:
+    said = document(tax_name="VAT", credited_cents=1_000, amount_due_cents=142_723)
+    sums = [(each.label, each.amount) for each in sheet_of(said).sums]
+    assert ("VAT (19%)", "$232.67") in sums
+    assert sums[-2:] == [("Credit notes", "−$10.00"), ("Amount due", "$1,427.23")]
+
+
 def test_html_needs_nothing_but_its_own_style() -> None:
     page = render_html(document()).decode()
     assert "<script" not in page

@@ -37,9 +37,10 @@ class DocumentLine(msgspec.Struct, frozen=True, kw_only=True):
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is printed, and nothing that is not.
 
-    Amounts are as they stand, so of a credit note they are what is given back, above zero.
-    `tax_rate_percent` is only printed beside the tax. `corrects` is the number that a credit note
-    is about; `payment_note` says how to pay, or how it was paid.
+    Amounts are as they stand, so of a credit note they are what is given back, above zero;
+    `amount_due_cents` is what is still to be paid. `tax_rate_percent` is only printed beside the
+    tax. `corrects` is the number that a credit note is about; `payment_note` says how to pay, or
+    how it was paid.
     """
 
     kind: DocumentKind = "invoice"
@@ -54,6 +55,7 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     period_start: datetime | None = None
     period_end: datetime | None = None
     corrects: str | None = None
+    tax_name: str | None = None
     lines: tuple[DocumentLine, ...]
     subtotal_cents: int
     discount_cents: int = 0
@@ -61,6 +63,8 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     tax_rate_percent: Decimal | None = None
     total_cents: int
     credits_applied_cents: int = 0
+    # What credit notes have taken off what was due.
+    credited_cents: int = 0
     amount_paid_cents: int = 0
     amount_due_cents: int = 0
     payment_note: str | None = None

@@ -37,9 +37,9 @@ PAGE = Markup("""<!doctype html>
 {seller}</section>
 <section><h2>To</h2>
 {buyer}</section>
-<dl>
-{facts}</dl>
 </div>
+<dl class="facts">
+{facts}</dl>
 <table>
 <thead><tr><th>Description</th><th>Quantity</th><th>Unit price</th><th>Amount</th></tr></thead>
 <tbody>
@@ -55,7 +55,7 @@ PAGE = Markup("""<!doctype html>
 """)
 PERSON = Markup('<p><strong dir="auto">{}</strong>{}</p>\n')
 PERSON_LINE = Markup('<br>\n<span dir="auto">{}</span>')
-FACT = Markup("<dt>{}</dt><dd>{}</dd>\n")
+FACT = Markup("<div><dt>{}</dt><dd>{}</dd></div>\n")
 ROW = Markup('<tr><td><span dir="auto">{}</span>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n')
 ROW_LINE = Markup('<small dir="auto">{}</small>')
 SUM = Markup("<dt>{}</dt><dd>{}</dd>\n")

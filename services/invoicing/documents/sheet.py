@@ -188,13 +188,16 @@ def _sums(document: InvoiceDocument) -> tuple[Sum, ...]:
         sums.append(of("Discount", -document.discount_cents))
     rate = document.tax_rate_percent
     if document.tax_cents or rate:
-        named = f"Tax ({rate.normalize():f}%)" if rate else "Tax"
+        name = clean(document.tax_name) if document.tax_name else "Tax"
+        named = f"{name} ({rate.normalize():f}%)" if rate else name
         sums.append(of(named, document.tax_cents))
     if document.kind == "credit_note":
         return (*sums, of("Total credited", document.total_cents, strong=True))
     sums.append(of("Total", document.total_cents))
     if document.credits_applied_cents:
         sums.append(of("Credits applied", -document.credits_applied_cents))
+    if document.credited_cents:
+        sums.append(of("Credit notes", -document.credited_cents))
     if document.amount_paid_cents:
         sums.append(of("Paid", -document.amount_paid_cents))
     sums.append(of("Amount due", document.amount_due_cents, strong=True))

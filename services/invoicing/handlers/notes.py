@@ -107,7 +107,7 @@ class IssuesCreditNote(AnsweringStep[IssueCreditNote, Noting, Reply]):
         if known is None and not isinstance(outcome, Refusal):
             return await _issue(db, state, profile, row)
         await invoices.save_invoices(db, [rules.with_credited(row, -state.amount_cents)])
-        return _note(known, profile) if known is not None else outcome, ()
+        return note_of(known, profile) if known is not None else outcome, ()
 
 
 async def _issue(
@@ -127,7 +127,7 @@ async def _issue(
     await invoices.save_invoices(db, [row])
     if settled:
         told += await stop_collecting(db, profile, row)
-    reply = _note(note, profile)
+    reply = note_of(note, profile)
     issued = CreditNoteIssued(organization_id=state.organization_id, credit_note=reply)
     return reply, [issued, changed(row, profile), *told]
 
@@ -168,10 +168,11 @@ def _row(state: Noting, profile: ProfileRow, db: Db) -> CreditNoteRow:
 def _known(known: CreditNoteRow, request: IssueCreditNote, profile: ProfileRow) -> Reply:
     asked = (request.invoice_id, request.kind, request.amount_cents)
     same = asked == (known.invoice_id, known.kind, known.amount_cents)
-    return _note(known, profile) if same else OTHER_NOTE
+    return note_of(known, profile) if same else OTHER_NOTE
 
 
-def _note(row: CreditNoteRow, profile: ProfileRow) -> CreditNote:
+def note_of(row: CreditNoteRow, profile: ProfileRow) -> CreditNote:
+    """A row as the contract tells of it."""
     return CreditNote(
         credit_note_id=row.credit_note_id,
         credit_note_number=rules.credit_note_number(profile.account_code, row.number),
