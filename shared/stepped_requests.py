@@ -15,6 +15,7 @@ from shared.answers import (
 )
 from shared.contracts.base import Refusal, Reply, Request
 from shared.database import Database
+from shared.outbox import add_events
 from shared.steps import AnsweringStep, StepRunner, prepare_step
 from shared.tables import steps
 
@@ -60,7 +61,9 @@ class SteppedAnswer:
             row = found.first()
             if row is not None:
                 return REUSED if row.body_hash != key.asked else _answer_of(row) or IN_FLIGHT
-            state = await self._step.prepare(request, db)
+            prepared = await self._step.prepare(request, db)
+            state, events = prepared if isinstance(prepared, tuple) else (prepared, ())
+            await add_events(db, events)
             if isinstance(state, Refusal):
                 # Nothing was begun, so the same request may be answered otherwise a moment later.
                 return state
@@ -68,7 +71,7 @@ class SteppedAnswer:
                 await keep_answer(db, key, state)
                 return state
             lease_seconds = self._runner.times.lease_seconds
-            prepared = await prepare_step(
+            row = await prepare_step(
                 db,
                 type(self._step),
                 step_id,
@@ -77,7 +80,7 @@ class SteppedAnswer:
                 lease_seconds=lease_seconds,
             )
         # The key is held, and there was no such step: it is ours.
-        return prepared if prepared is not None else IN_FLIGHT
+        return row if row is not None else IN_FLIGHT
 
 
 def _answer_of(row: Row[Any]) -> StoredAnswer | None:

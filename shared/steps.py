@@ -83,8 +83,10 @@ class AnsweringStep(Step[S, O], Generic[Q, S, O]):
     kept_for = KEPT_FOR
     request: type[Q]
 
-    async def prepare(self, request: Q, db: Db) -> S | Reply:
-        """Decide what to call for; a Reply or Refusal answers at once, without a step."""
+    async def prepare(self, request: Q, db: Db) -> S | Reply | tuple[S | Reply, Sequence[Event]]:
+        """Decide what to call for; a Reply or Refusal answers at once, without a step. Beside
+        either, facts to tell.
+        """
         raise NotImplementedError
 
     async def answer(

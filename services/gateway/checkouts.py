@@ -78,6 +78,7 @@ class Counter:
         pages: ReturnPagesBody,
         idempotency_key: str | None,
         tier: TierName | None = None,
+        trial_days: int = 0,
     ) -> CheckoutResponse:
         """A page that sells one thing; raises a 422 for a return page that is not ours."""
         request = CreateCheckout(
@@ -85,6 +86,7 @@ class Counter:
             kind=kind,
             amount_cents=amount_cents,
             tier=tier,
+            trial_days=trial_days,
             description=description,
             success_url=page_of(pages.success_url, SUCCESS_PATH, self._origins, "success_url"),
             cancel_url=page_of(pages.cancel_url, CANCEL_PATH, self._origins, "cancel_url"),
@@ -105,14 +107,16 @@ class Counter:
     ) -> CheckoutResponse:
         """A page that sells a plan at its price for this organization."""
         offer = await self._caller.ask(OfferTier(organization_id=organization_id, tier=tier))
+        days = offer.trial_days
         return await self.open(
             organization_id,
             "lifetime" if offer.interval == "once" else "subscription",
             offer.price_cents,
-            f"{offer.name} plan",
+            f"{offer.name} plan, {days} days free" if days else f"{offer.name} plan",
             pages,
             idempotency_key,
             tier,
+            days,
         )
 
 

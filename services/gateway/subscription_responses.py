@@ -15,7 +15,9 @@ from shared.contracts.subscription import (
 
 
 class PlanResponse(ApiResponse, frozen=True, kw_only=True):
-    """A tier as it is offered; without a price one has to ask for it."""
+    """A tier as it is offered; without a price one has to ask for it. `trial_days` are free for
+    an organization that has had no plan yet.
+    """
 
     tier: TierName
     name: str
@@ -24,6 +26,7 @@ class PlanResponse(ApiResponse, frozen=True, kw_only=True):
     workflows_limit: int
     agents_limit: int
     storage_limit_gb: int
+    trial_days: int
     notes: list[str]
 
 

@@ -47,6 +47,7 @@ def plans(found: Plans) -> PlansResponse:
                 workflows_limit=plan.workflows_limit,
                 agents_limit=plan.agents_limit,
                 storage_limit_gb=plan.storage_limit_gb,
+                trial_days=plan.trial_days,
                 notes=list(plan.notes),
             )
             for plan in found.plans

@@ -12,6 +12,8 @@ Catalogue = MappingProxyType[str, Plan]
 
 # Stripe takes 50 cents at least.
 PriceCents = Annotated[int, Meta(ge=50, le=99_999_999)]
+# Stripe lets a trial last two years at most.
+TrialDays = Annotated[int, Meta(ge=0, le=730)]
 # What nobody buys by checkout keeps its price.
 WITHOUT_PRICE = frozenset({"free", "enterprise"})
 
@@ -94,6 +96,7 @@ class TierOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     workflows_limit: Limit | UnsetType = UNSET
     agents_limit: Limit | UnsetType = UNSET
     storage_limit_gb: Limit | UnsetType = UNSET
+    trial_days: TrialDays | UnsetType = UNSET
     notes: tuple[str, ...] | UnsetType = UNSET
 
 
@@ -106,6 +109,8 @@ def read_catalogue(overrides: str) -> Catalogue:
     for tier, override in _decoded(overrides).items():
         if override.price_cents is not UNSET and tier in WITHOUT_PRICE:
             raise ValueError(f"`tiers` gives {tier} a price, which it cannot have")
+        if override.trial_days and plans[tier].interval != "month":
+            raise ValueError(f"`tiers` gives {tier} a trial, which it cannot have")
         plans[tier] = msgspec.structs.replace(plans[tier], **_given(override))
     return MappingProxyType(dict(plans))
 

@@ -19,6 +19,8 @@ SubscriptionStatus = Literal[
 
 StripeId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,255}\Z")]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s\x00-\x1f\x7f]+\Z", max_length=2000)]
+# Stripe lets a trial last two years at most.
+TrialDays = Annotated[int, Meta(ge=0, le=730)]
 ChargeCents = Annotated[int, Meta(ge=50, le=99_999_999)]
 
 
@@ -107,12 +109,15 @@ class Checkout(Reply, frozen=True, kw_only=True):
 
 
 class CreateCheckout(Request[Checkout], frozen=True, kw_only=True):
-    """Open a hosted page. `amount_cents` is the price of one (a month for a subscription)."""
+    """Open a hosted page. `amount_cents` is the price of one (a month for a subscription, which
+    begins with `trial_days` for nothing).
+    """
 
     organization_id: Organization
     kind: PurchaseKind
     amount_cents: Annotated[int, Meta(ge=0, le=99_999_999)] = 0
     tier: Text | None = None
+    trial_days: TrialDays = 0
     description: Text
     success_url: Url
     cancel_url: Url

@@ -35,7 +35,9 @@ DAY_SECONDS = 86_400
 
 
 class Plan(Contract, frozen=True, kw_only=True):
-    """A tier as it is offered; `price_cents` is null when it is agreed upon in person."""
+    """A tier as it is offered; `price_cents` is null when it is agreed upon in person, and
+    `trial_days` are free for who has had no plan yet.
+    """
 
     tier: TierName
     name: str
@@ -44,6 +46,7 @@ class Plan(Contract, frozen=True, kw_only=True):
     workflows_limit: int
     agents_limit: int
     storage_limit_gb: int
+    trial_days: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -60,12 +63,13 @@ class GetPlans(Request[Plans], frozen=True, kw_only=True):
 
 
 class Offer(Reply, frozen=True, kw_only=True):
-    """What an organization would pay for a tier in a checkout."""
+    """What an organization would pay for a tier in a checkout, after so many days for nothing."""
 
     tier: TierName
     name: str
     price_cents: int
     interval: Literal["month", "once"]
+    trial_days: int = 0
 
 
 class OfferTier(Request[Offer], frozen=True, kw_only=True):

@@ -148,6 +148,21 @@ async def test_a_plan_is_sold_at_its_price(
     assert answer.json() == PAGE
     bought = services.last.request
     assert (bought.kind, bought.tier, bought.amount_cents) == ("subscription", "pro", 7900)
+    assert (bought.trial_days, bought.description) == (0, "Pro plan")
+
+
+async def test_a_trial_is_carried_to_the_page_and_told_there(
+    client: httpx.AsyncClient, services: ScriptedServices
+) -> None:
+    services.answers[OfferTier] = Offer(
+        tier="pro", name="Pro", price_cents=7900, interval="month", trial_days=14
+    )
+
+    await post(client, f"{ACCOUNT}/subscription/checkout", {"tier": "pro"})
+
+    bought = services.last.request
+    assert (bought.trial_days, bought.amount_cents) == (14, 7900)
+    assert bought.description == "Pro plan, 14 days free"
 
 
 @pytest.mark.parametrize("path", ["lifetime", "subscription"])

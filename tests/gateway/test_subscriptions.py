@@ -43,6 +43,7 @@ async def test_the_catalogue_is_in_dollars_and_for_everybody(client: httpx.Async
         "workflows_limit": -1,
         "agents_limit": -1,
         "storage_limit_gb": -1,
+        "trial_days": 0,
         "notes": ["Contact us"],
     }
 

@@ -1,6 +1,7 @@
 """The whole installation for journeys: real servers, and every process one of its own."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,9 @@ STRIPE = {
     "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
     "STRIPE_FRONTEND_URL": FRONTEND,
 }
+# A plan that may be tried; the other tiers are as they always are.
+TRIAL_DAYS = 14
+TIERS = json.dumps({"byo": {"trial_days": TRIAL_DAYS}})
 SERVICES = ("account", "subscription", "stripe_gateway")
 
 
@@ -103,7 +107,7 @@ class System:
         self.processes: dict[str, Process] = {}
         for name in SERVICES:
             given = {**stack.environment(name), **STRIPE, **travels}
-            given["HTTP_PORT"] = str(free_port())
+            given |= {"HTTP_PORT": str(free_port()), "TIERS": TIERS}
             if name == "stripe_gateway":
                 given["STRIPE_API_BASE"] = self.sandbox.url
             self.processes[name] = Process(name, given, folder / f"{name}.log")

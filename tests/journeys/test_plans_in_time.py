@@ -16,7 +16,7 @@ from tests.journeys.subscriber import (
     period_start,
     subscriber,
 )
-from tests.journeys.system import System, build_system
+from tests.journeys.system import TRIAL_DAYS, System, build_system
 from tests.servers import start_servers
 
 YEAR_SECONDS = 60.0
@@ -286,6 +286,41 @@ async def test_of_two_plans_bought_in_two_tabs_the_later_runs_and_the_other_mone
     assert cents((await customer.account())["total_amount_spent"]) == 19_900
     await customer.to_renewal()
     assert customer.money()[3:] == [19_900]
+
+
+async def test_a_trial_goes_before_a_first_paid_plan_and_before_no_second(
+    customer: Subscriber,
+) -> None:
+    preview = await customer.done("/subscription/preview", tier="byo")
+    trial = await customer.subscribe("byo")
+    ends = datetime.fromisoformat(trial["trial_end"])
+    await customer.travel(ends - timedelta(minutes=1))
+    nearly_over, nothing = await customer.plan(), customer.money()
+    await customer.travel(ends + COLLECTED)
+    paid = await customer.plan()
+
+    assert (preview["kind"], preview["due_now"], preview["next_period"]) == ("checkout", 0, 19)
+    assert (trial["status"], trial["workflows_limit"]) == ("trialing", -1)
+    assert ends - datetime.fromisoformat(trial["trial_start"]) == TRIAL_DAYS * DAY
+    assert (nearly_over["status"], nothing) == ("trialing", [])
+    assert (paid["status"], period_start(paid)) == ("active", ends)
+    assert period_end(paid) == add_months(ends, 1)
+    assert customer.money() == [1900]
+
+    await customer.done("/subscription/cancel?at_period_end=false")
+    again = await customer.done("/subscription/preview", tier="byo")
+    second = await customer.subscribe("byo")
+    assert (again["due_now"], second["status"], second["trial_end"]) == (19, "active", None)
+    assert customer.money() == [1900, 1900]
+
+
+async def test_a_trial_that_is_canceled_costs_nothing(customer: Subscriber) -> None:
+    trial = await customer.subscribe("byo")
+    await customer.done("/subscription/cancel")
+    await customer.travel(datetime.fromisoformat(trial["trial_end"]) + COLLECTED)
+
+    assert (await customer.plan())["tier"] == "free"
+    assert customer.money() == []
 
 
 async def test_a_late_update_never_revives_a_deleted_subscription(customer: Subscriber) -> None:

@@ -78,6 +78,11 @@ def test_an_operator_changes_prices_and_limits() -> None:
     assert changed["starter"] == read_catalogue("")["starter"]
 
 
+def test_no_plan_is_tried_unless_an_operator_says_so() -> None:
+    assert {plan.trial_days for plan in read_catalogue("").values()} == {0}
+    assert read_catalogue('{"pro": {"trial_days": 14}}')["pro"].trial_days == 14
+
+
 @pytest.mark.parametrize(
     ("tiers", "told"),
     [
@@ -87,6 +92,8 @@ def test_an_operator_changes_prices_and_limits() -> None:
         ('{"pro": {"price": 1000}}', "unknown field 'price'"),
         ('{"pro": {"agents_limit": -2}}', ">= -1"),
         ('{"free": {"price_cents": 100}}', "gives free a price"),
+        ('{"lifetime": {"trial_days": 7}}', "gives lifetime a trial"),
+        ('{"pro": {"trial_days": 731}}', "<= 730"),
     ],
 )
 def test_a_wrong_catalogue_is_one_clear_sentence(tiers: str, told: str) -> None:

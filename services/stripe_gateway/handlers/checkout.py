@@ -69,6 +69,7 @@ class OpenCheckout(StripeStep[CreateCheckout, CheckoutOrder, Session]):
             success_url=request.success_url,
             cancel_url=request.cancel_url,
             expires_at=expires_at,
+            trial_days=request.trial_days,
         )
         return CheckoutOrder(who=begun.who, mark=begun.mark, order=order)
 

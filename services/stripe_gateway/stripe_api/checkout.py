@@ -25,6 +25,7 @@ class Order(Struct, frozen=True, kw_only=True):
     success_url: str
     cancel_url: str
     expires_at: datetime
+    trial_days: int = 0
 
 
 async def create_session(api: StripeApi, mark: Mark, customer_id: str, order: Order) -> Session:
@@ -68,11 +69,13 @@ async def _params(
     common["expires_at"] = int(order.expires_at.timestamp())
     if order.kind == "subscription":
         price = await ensure_price(api, mark, order.tier or "", order.amount_cents)
+        data = {"metadata": metadata, "description": order.description}
+        trial = {"trial_period_days": order.trial_days} if order.trial_days else {}
         return {
             **common,
             "mode": "subscription",
             "line_items": [{"price": price.id, "quantity": 1}],
-            "subscription_data": {"metadata": metadata, "description": order.description},
+            "subscription_data": {**data, **trial},  # type: ignore[typeddict-item]
         }
     item = {"currency": "usd", "unit_amount": order.amount_cents}
     return {

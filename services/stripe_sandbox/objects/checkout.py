@@ -19,14 +19,15 @@ def session(params: Body, line_items: list[Body], now: int, public_url: str) -> 
     """An open session; `_data` is what its payment, subscription, setup or invoice will get."""
     session_id = new_id("cs_test")
     total = sum(each["amount_total"] for each in line_items)
-    mode = params["mode"]
+    mode, data = params["mode"], params.get("subscription_data", {})
+    due = 0 if {"trial_end", "trial_period_days"} & data.keys() else total
     return {
         **nulls(NULLS),
         **{name: params[name] for name in GIVEN.split() if name in params},
         "id": session_id,
         "object": "checkout.session",
-        "amount_subtotal": None if mode == "setup" else total,
-        "amount_total": None if mode == "setup" else total,
+        "amount_subtotal": None if mode == "setup" else due,
+        "amount_total": None if mode == "setup" else due,
         "automatic_tax": {
             **nulls("liability provider status"),
             "enabled": params.get("automatic_tax", {}).get("enabled", False),

@@ -9,12 +9,12 @@ from typing import ClassVar
 import msgspec
 
 from services.subscription.handlers.means import Means
-from services.subscription.handlers.views import coming_warnings
+from services.subscription.handlers.views import coming_warnings, offer_of
 from services.subscription.rules import offers
 from shared.bus import AnswerFailed, AnswerTimedOut, NoAnswerer
 from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.stripe_gateway import PlanChangePreview, PreviewPlanChange
-from shared.contracts.subscription import ChangePreview, PreviewChange, TierName
+from shared.contracts.subscription import ChangePreview, Offer, PreviewChange, TierName
 from shared.database import Db
 from shared.steps import AnsweringStep
 
@@ -54,11 +54,13 @@ class Previews(AnsweringStep[PreviewChange, Preview, PlanChangePreview | Refusal
             moment = standing.at.replace(microsecond=0)
             return Preview(request.organization_id, request.tier, price, moment)
         at_end = standing.shown.current_period_end
+        bought = await offer_of(self._means, db, request.organization_id, request.tier)
+        tried = kind == "checkout" and isinstance(bought, Offer) and bought.trial_days > 0
         return ChangePreview(
             kind=kind,
             from_tier=standing.shown.tier,
             to_tier=request.tier,
-            due_now_cents=price if kind == "checkout" else 0,
+            due_now_cents=price if kind == "checkout" and not tried else 0,
             proration_cents=0,
             next_period_cents=0 if request.tier == "lifetime" else price,
             proration_date=None,

@@ -25,7 +25,6 @@ from shared.contracts.subscription import (
     ReserveWorkflows,
 )
 from shared.database import Db
-from shared.outbox import add_events
 from shared.steps import AnsweringStep
 
 # A run that has given its reservation back may reserve again.
@@ -123,7 +122,9 @@ class ReserveOne(_Reserves[ReserveWorkflow]):
     kind: ClassVar[str] = "reserve_workflow"
     request = ReserveWorkflow
 
-    async def prepare(self, request: ReserveWorkflow, db: Db) -> Holding | Reply:
+    async def prepare(
+        self, request: ReserveWorkflow, db: Db
+    ) -> tuple[Holding | Reply, Sequence[Event]]:
         """Answer at once from plan or free workflows, or set out for credits."""
         found = await reserve_included(
             self._means,
@@ -133,10 +134,10 @@ class ReserveOne(_Reserves[ReserveWorkflow]):
             db,
             request.ticket_id,
         )
-        await add_events(db, found.events)
         if found.pending:
-            return holding_for(found.standing, found.pending, [request.workflow_id])
-        return result_for(found.standing, found.rows.get(request.workflow_id))
+            held = holding_for(found.standing, found.pending, [request.workflow_id])
+            return held, found.events
+        return result_for(found.standing, found.rows.get(request.workflow_id)), found.events
 
     async def answer(
         self, step_id: str, state: Holding, outcome: list[bool], db: Db
@@ -152,7 +153,9 @@ class ReserveMany(_Reserves[ReserveWorkflows]):
     kind: ClassVar[str] = "reserve_workflows"
     request = ReserveWorkflows
 
-    async def prepare(self, request: ReserveWorkflows, db: Db) -> Holding | Reply:
+    async def prepare(
+        self, request: ReserveWorkflows, db: Db
+    ) -> tuple[Holding | Reply, Sequence[Event]]:
         """Answer at once if credits are needed for none."""
         found = await reserve_included(
             self._means,
@@ -161,10 +164,9 @@ class ReserveMany(_Reserves[ReserveWorkflows]):
             request.expires_in_seconds,
             db,
         )
-        await add_events(db, found.events)
         if found.pending:
-            return holding_for(found.standing, found.pending, request.workflow_ids)
-        return results_for(found.standing, found.rows, request.workflow_ids)
+            return holding_for(found.standing, found.pending, request.workflow_ids), found.events
+        return results_for(found.standing, found.rows, request.workflow_ids), found.events
 
     async def answer(
         self, step_id: str, state: Holding, outcome: list[bool], db: Db

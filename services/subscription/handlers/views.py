@@ -13,6 +13,7 @@ from services.subscription.rules.coverage import (
 )
 from services.subscription.rules.entitlements import Standing, remaining
 from services.subscription.store.quotas import Key, get_quotas
+from services.subscription.store.subscriptions import list_subscriptions
 from services.subscription.store.usage import get_gauges
 from services.subscription.tables import QuotaRow, SubscriptionRow
 from shared.contracts.base import Refusal
@@ -53,7 +54,7 @@ class Views:
 
     async def offer(self, request: OfferTier, db: Db) -> Offer | Refusal:
         """What a tier costs by checkout."""
-        return offers.offer(await self._means.standing(db, request.organization_id), request.tier)
+        return await offer_of(self._means, db, request.organization_id, request.tier)
 
     async def subscription(self, request: GetSubscription, db: Db) -> Subscription:
         """What an organization has."""
@@ -111,6 +112,12 @@ class Views:
             detail="The workflow may run.",
             unit_price_cents=price,
         )
+
+
+async def offer_of(means: Means, db: Db, organization_id: str, tier: TierName) -> Offer | Refusal:
+    """What a tier costs an organization by checkout."""
+    is_first = offers.has_had_none(await list_subscriptions(db, organization_id))
+    return offers.offer(await means.standing(db, organization_id), tier, is_first=is_first)
 
 
 async def _coverage(db: Db, standing: Standing) -> CoveredBy | None:

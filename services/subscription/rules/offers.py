@@ -1,5 +1,7 @@
 """What an organization may buy or change to, and what stands in its way."""
 
+from collections.abc import Iterable
+
 from services.subscription.rules.entitlements import Standing
 from services.subscription.tables.rows import SubscriptionRow
 from shared.contracts.base import Refusal
@@ -26,8 +28,8 @@ NO_PAID_PLAN = Refusal(
 )
 
 
-def offer(standing: Standing, tier: TierName) -> Offer | Refusal:
-    """What a tier costs by checkout, or why it cannot be bought so."""
+def offer(standing: Standing, tier: TierName, *, is_first: bool) -> Offer | Refusal:
+    """What a tier costs by checkout, or why it cannot be bought so; only a first plan is tried."""
     plan = standing.terms.catalogue[tier]
     refusal = _not_for_sale(plan) or _blocked(standing.live, tier)
     if refusal is not None:
@@ -37,7 +39,13 @@ def offer(standing: Standing, tier: TierName) -> Offer | Refusal:
         name=plan.name,
         price_cents=plan.price_cents or 0,
         interval="once" if plan.interval == "once" else "month",
+        trial_days=plan.trial_days if is_first else 0,
     )
+
+
+def has_had_none(rows: Iterable[SubscriptionRow]) -> bool:
+    """Whether an organization has never subscribed at Stripe."""
+    return all(row.source != "stripe" for row in rows)
 
 
 def _not_for_sale(plan: Plan) -> Refusal | None:
@@ -70,7 +78,7 @@ def change_kind(standing: Standing, tier: TierName) -> ChangeKind | Refusal:
     if live is None or live.status == "incomplete":
         if tier == "free":
             return Refusal(code="already_on_tier", detail="The organization is on the free tier.")
-        bought = offer(standing, tier)
+        bought = offer(standing, tier, is_first=False)
         return bought if isinstance(bought, Refusal) else "checkout"
     if live.source != "stripe":
         return LIFETIME if live.source == "lifetime" else MANAGED
