@@ -6,6 +6,7 @@ from services.stripe_gateway.handlers import (
     charges,
     checkout,
     control,
+    invoices,
     links,
     methods,
     refunds,
@@ -13,9 +14,10 @@ from services.stripe_gateway.handlers import (
 )
 from services.stripe_gateway.handlers.looks import Look, Subjects
 from services.stripe_gateway.handlers.looks.customers import CustomerLook
+from services.stripe_gateway.handlers.looks.invoices import InvoiceLook
 from services.stripe_gateway.handlers.looks.payments import IntentLook, ReversalLook
 from services.stripe_gateway.handlers.looks.sessions import SessionLook
-from services.stripe_gateway.handlers.looks.subscriptions import InvoiceLook, SubscriptionLook
+from services.stripe_gateway.handlers.looks.subscriptions import SubscriptionLook
 from services.stripe_gateway.handlers.reconciling import Reconciler, WalkEvents
 from services.stripe_gateway.handlers.webhooks import Webhooks
 from services.stripe_gateway.handlers.workshop import Workshop
@@ -45,7 +47,7 @@ subjects: Subjects = {
     "refund": reversals,
     "dispute": reversals,
     "subscription": SubscriptionLook(),
-    "invoice": InvoiceLook(),
+    "invoice": InvoiceLook(workshop),
 }
 
 service.opens(workshop.open)
@@ -66,6 +68,7 @@ service.step(checkout.OpenCheckout(workshop))
 service.step(checkout.OpenPortal(workshop))
 service.step(charges.Collect(workshop))
 service.step(charges.Cancel(workshop))
+service.step(invoices.PayInvoice(workshop))
 service.step(refunds.Refund(workshop))
 service.step(subscriptions.PreviewChange(workshop))
 service.step(subscriptions.Change(workshop))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.tables import with_chassis
 
@@ -175,6 +176,17 @@ subscriptions = Table(
     Column("version", BigInteger, nullable=False),
     Column("created_at", Moment, nullable=False),
     Index("subscriptions_organization", "organization_id"),
+)
+
+# Finalized invoices as others are told of them: of subscriptions, and receipts of purchases.
+stripe_invoices = Table(
+    "stripe_invoices",
+    metadata,
+    Column("organization_id", Text, primary_key=True),
+    Column("stripe_invoice_id", Text, primary_key=True),
+    Column("told", JSONB, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
 )
 
 # Every event of Stripe by its id, with what was done about it.

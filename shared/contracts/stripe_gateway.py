@@ -17,6 +17,8 @@ SubscriptionStatus = Literal[
     "active", "trialing", "past_due", "unpaid", "canceled", "paused", "incomplete"
 ]
 
+StripeInvoiceStatus = Literal["open", "paid", "void", "uncollectible"]
+
 StripeId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,255}\Z")]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s\x00-\x1f\x7f]+\Z", max_length=2000)]
 # Stripe lets a trial last two years at most.
@@ -240,6 +242,18 @@ class CancelPayment(Request[Charge], frozen=True, kw_only=True):
     requested_by: Text
 
 
+class PayStripeInvoice(Request[Charge], frozen=True, kw_only=True):
+    """Collect an open invoice of Stripe's own at Stripe, at most once, with the customer there.
+    The answer is shaped like a charge of ours; the same `charge_id` again answers how it stands.
+    """
+
+    organization_id: Organization
+    charge_id: Text
+    stripe_invoice_id: StripeId
+    payment_method_id: StripeId | None = None
+    requested_by: Text
+
+
 class RefundPayment(Request[Charge], frozen=True, kw_only=True):
     """Give back a charge or a purchase, in whole or in part, once per `refund_id`."""
 
@@ -256,6 +270,53 @@ class ChargeChanged(Event, frozen=True, kw_only=True):
 
     version: int
     charge: Charge
+    changed_at: datetime
+
+
+class StripeInvoiceLine(Contract, frozen=True, kw_only=True):
+    """A line of an invoice of Stripe's; the period is half-open."""
+
+    description: str
+    quantity: int
+    total_cents: int
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+
+class StripeInvoice(Contract, frozen=True, kw_only=True):
+    """A finalized invoice of Stripe's: of a subscription, or the receipt of a purchase. At most
+    100 lines are told; `lines_left_out` says that there are more. `attempted` is whether
+    collecting it was tried. What is due may differ from the total by a balance kept at Stripe.
+    """
+
+    stripe_invoice_id: str
+    number: str | None
+    status: StripeInvoiceStatus
+    description: str | None
+    currency: str
+    subtotal_cents: int
+    discount_cents: int
+    tax_cents: int
+    total_cents: int
+    amount_due_cents: int
+    amount_paid_cents: int
+    attempted: bool
+    lines: tuple[StripeInvoiceLine, ...]
+    lines_left_out: bool = False
+    period_start: datetime
+    period_end: datetime
+    due_at: datetime | None
+    finalized_at: datetime | None
+    paid_at: datetime | None
+    voided_at: datetime | None
+    created_at: datetime
+
+
+class StripeInvoiceChanged(Event, frozen=True, kw_only=True):
+    """A finalized invoice stands like this at Stripe; a lower `version` is out of date."""
+
+    version: int
+    invoice: StripeInvoice
     changed_at: datetime
 
 

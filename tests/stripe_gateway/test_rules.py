@@ -119,6 +119,6 @@ def test_a_subscription_without_items_or_with_a_new_word_is_described_or_left() 
 
 
 def test_every_event_that_matters_has_one_subject() -> None:
-    assert len(SUBJECTS) == 37
+    assert len(SUBJECTS) == 39
     assert subject_of("customer.created") is None
     assert subject_of("charge.refunded") is None

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription
 from services.stripe_gateway.handlers.steps import Begun, StripeStep, Told
-from services.stripe_gateway.rules.objects import Preview, Subscription, SubscriptionItem
+from services.stripe_gateway.rules.invoice_objects import Preview
+from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
 from services.stripe_gateway.rules.refusals import (
     ENDED,
     NO_SUBSCRIPTION,
@@ -22,7 +23,7 @@ from services.stripe_gateway.rules.subscriptions import (
 from services.stripe_gateway.store import subscriptions
 from services.stripe_gateway.stripe_api import StripeRefused
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
-from services.stripe_gateway.stripe_api.invoices import give_back
+from services.stripe_gateway.stripe_api.invoices import give_back, void_invoice
 from services.stripe_gateway.stripe_api.prices import ensure_price
 from shared.contracts.base import Refusal, Reply
 from shared.contracts.stripe_gateway import (
@@ -201,7 +202,7 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             return changed
         if changed.pending_update is not None and changed.latest_invoice is not None:
             # Otherwise it could be paid later, and the upgrade would come as a surprise.
-            await at_stripe.void_invoice(api, mark, changed.latest_invoice)
+            await void_invoice(api, mark, changed.latest_invoice)
         return UPGRADE_UNPAID
 
     async def _lower(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.]{1,255}\Z")]
 # The year 3000: what a database and a calendar can surely hold.
@@ -162,73 +162,6 @@ class Subscription(Struct, frozen=True):
     metadata: Metadata = {}
     # Its content does not matter: while it is there, a change waits for its payment.
     pending_update: dict[str, Any] | None = None
-
-
-class SubscriptionDetails(Struct, frozen=True):
-    """Which subscription an invoice is for."""
-
-    subscription: str | None = None
-
-
-class InvoiceParent(Struct, frozen=True):
-    """What an invoice is for."""
-
-    subscription_details: SubscriptionDetails | None = None
-
-
-class Invoice(Struct, frozen=True):
-    """An invoice of Stripe's."""
-
-    id: str
-    status: str | None = None
-    billing_reason: str | None = None
-    amount_paid: int = 0
-    customer: str | None = None
-    parent: InvoiceParent | None = None
-
-    @property
-    def subscription(self) -> str | None:
-        """The subscription it is for."""
-        details = self.parent.subscription_details if self.parent else None
-        return details.subscription if details else None
-
-
-class LineParentDetails(Struct, frozen=True):
-    """Whether a line settles a part of a period."""
-
-    proration: bool = False
-
-
-class LineParent(Struct, frozen=True):
-    """Where a line comes from."""
-
-    subscription_item_details: LineParentDetails | None = None
-
-
-class PreviewLine(Struct, frozen=True):
-    """A line of an invoice to be."""
-
-    amount: int
-    parent: LineParent | None = None
-
-    @property
-    def proration(self) -> bool:
-        """Whether it settles a part of a period."""
-        details = self.parent.subscription_item_details if self.parent else None
-        return bool(details and details.proration)
-
-
-class PreviewLines(Struct, frozen=True):
-    """A list of them."""
-
-    data: list[PreviewLine] = []
-
-
-class Preview(Struct, frozen=True):
-    """An invoice to be."""
-
-    amount_due: int
-    lines: PreviewLines = field(default_factory=PreviewLines)
 
 
 class EventObject(Struct, frozen=True):

@@ -35,6 +35,7 @@ BAD_REDIRECT = Refusal(
 )
 NO_CHECKOUT = Refusal(code="checkout_not_found", detail="There is no such checkout.", status=404)
 NO_PAYMENT = Refusal(code="payment_not_found", detail="There is no such payment.", status=404)
+NO_INVOICE = Refusal(code="invoice_not_found", detail="There is no such invoice.", status=404)
 NO_SUBSCRIPTION = Refusal(
     code="subscription_not_found", detail="No paid subscription is running.", status=404
 )

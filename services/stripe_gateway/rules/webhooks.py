@@ -47,6 +47,8 @@ _SUBJECTS: dict[Subject, tuple[str, ...]] = {
         "customer.subscription.pending_update_expired",
     ),
     "invoice": (
+        "invoice.finalized",
+        "invoice.overdue",
         "invoice.paid",
         "invoice.payment_failed",
         "invoice.payment_action_required",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.stripe_gateway.rules.objects import Invoice, Preview, Subscription
+from services.stripe_gateway.rules.invoice_objects import Preview
+from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, StripeRefused, read
 from services.stripe_gateway.stripe_api.invoices import pay_invoice
 from services.stripe_gateway.stripe_api.prices import ensure_price
@@ -105,7 +106,7 @@ async def pay_with(api: StripeApi, mark: Mark, customer_id: str, method_id: str)
             await api.once(own, "pay_with", _updating(api, each.id, params))
         if each.status in OVERDUE and each.latest_invoice is not None:
             try:
-                await pay_invoice(api, own, each.latest_invoice)
+                await pay_invoice(api, own, each.latest_invoice, None, off_session=True)
             except StripeRefused as refused:
                 # The card is saved all the same, and the invoice is tried again in its time.
                 logger.info("still due", extra={"fields": {"code": refused.code}})
@@ -159,18 +160,3 @@ async def preview(
         )
     )
     return read(Preview, found)
-
-
-async def fetch_invoice(api: StripeApi, invoice_id: str) -> Invoice:
-    """An invoice as it stands."""
-    return read(Invoice, await api.send(lambda: api.v1.invoices.retrieve_async(invoice_id)))
-
-
-async def void_invoice(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
-    """Make sure that an invoice is not paid any more."""
-
-    async def make(key: str) -> Invoice:
-        voided = await api.v1.invoices.void_invoice_async(invoice_id, {}, {"idempotency_key": key})
-        return read(Invoice, voided)
-
-    return await api.once(mark, "void_invoice", make)

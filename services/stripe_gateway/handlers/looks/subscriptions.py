@@ -1,19 +1,16 @@
-"""Looking at subscriptions and at the invoices that pay for them."""
+"""Looking at subscriptions."""
 
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from msgspec import Struct
-
-from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, SetAside, Written
+from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, Written
 from services.stripe_gateway.handlers.workshop import Workshop
-from services.stripe_gateway.rules.objects import Invoice, Subscription
+from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.rules.states import SUBSCRIPTION_STATUSES
 from services.stripe_gateway.rules.subscriptions import described
 from services.stripe_gateway.store import customers, subscriptions
-from services.stripe_gateway.store.money import has_moved, move_money
-from services.stripe_gateway.stripe_api.subscriptions import fetch_invoice, fetch_subscription
+from services.stripe_gateway.stripe_api.subscriptions import fetch_subscription
 from shared.contracts.base import Event
 from shared.contracts.stripe_gateway import SubscriptionChanged
 from shared.database import Db
@@ -34,60 +31,14 @@ class SubscriptionLook:
 
     async def write(self, view: Subscription, db: Db) -> Written:
         """See SubjectLook."""
-        organization_id = await _owner(view, db)
+        organization_id = await owner_of(view, db)
         if organization_id is None:
             raise NotKnownYet
         return await keep_subscription(db, organization_id, view)
 
 
-class InvoiceView(Struct, frozen=True):
-    """An invoice of a subscription, with the subscription."""
-
-    invoice: Invoice
-    subscription: Subscription | None
-
-
-class InvoiceLook:
-    """Only invoices of subscriptions matter: a purchase's money is told of by the purchase."""
-
-    async def whose(self, workshop: Workshop, state: LookState) -> str | None:
-        """See SubjectLook."""
-        return (await fetch_invoice(workshop.api, state.object_id)).customer
-
-    async def fetch(self, workshop: Workshop, state: LookState, customer_id: str) -> InvoiceView:  # noqa: ARG002
-        """See SubjectLook."""
-        invoice = await fetch_invoice(workshop.api, state.object_id)
-        if invoice.subscription is None:
-            return InvoiceView(invoice, None)
-        return InvoiceView(invoice, await fetch_subscription(workshop.api, invoice.subscription))
-
-    async def write(self, view: InvoiceView, db: Db) -> Written:
-        """See SubjectLook."""
-        invoice, subscription = view.invoice, view.subscription
-        if subscription is None:
-            return SetAside("ignored", "not a subscription's")
-        organization_id = await _owner(subscription, db)
-        if organization_id is None:
-            raise NotKnownYet
-        if invoice.status != "paid":
-            return await keep_subscription(db, organization_id, subscription)
-        movement = f"invoice:{invoice.id}"
-        first_time = not await has_moved(db, organization_id, movement)
-        moved = await move_money(
-            db,
-            organization_id,
-            movement,
-            invoice.amount_paid,
-            "subscription",
-            invoice.id,
-            db.now,
-        )
-        renewed = first_time and invoice.billing_reason == "subscription_cycle"
-        kept = await keep_subscription(db, organization_id, subscription, renewed=renewed)
-        return [*moved, *kept]
-
-
-async def _owner(subscription: Subscription, db: Db) -> str | None:
+async def owner_of(subscription: Subscription, db: Db) -> str | None:
+    """The organization that a subscription belongs to."""
     who = await customers.find_linked_customer(db, subscription.customer)
     if who is not None:
         return who.organization_id

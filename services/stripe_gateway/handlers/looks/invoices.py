@@ -1,0 +1,108 @@
+"""Looking at Stripe's own invoices: what pays for subscriptions, and the receipts of purchases."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, SetAside, Written
+from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription, owner_of
+from services.stripe_gateway.handlers.workshop import Workshop
+from services.stripe_gateway.rules.invoice_objects import Invoice
+from services.stripe_gateway.rules.invoices import told_invoice
+from services.stripe_gateway.rules.objects import Subscription
+from services.stripe_gateway.store import customers
+from services.stripe_gateway.store.invoices import set_invoice
+from services.stripe_gateway.store.money import has_moved, move_money
+from services.stripe_gateway.stripe_api.invoices import fetch_invoice
+from services.stripe_gateway.stripe_api.subscriptions import fetch_subscription
+from shared.contracts.base import Event
+from shared.contracts.stripe_gateway import StripeInvoiceChanged
+from shared.database import Db
+
+
+class InvoiceView(Struct, frozen=True):
+    """An invoice, with the subscription that it is for."""
+
+    invoice: Invoice
+    subscription: Subscription | None
+
+
+class InvoiceLook:
+    """Every finalized invoice is told of; money only of subscriptions' invoices, for that of a
+    purchase is told of by the purchase.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    async def whose(self, workshop: Workshop, state: LookState) -> str | None:
+        """See SubjectLook."""
+        return (await fetch_invoice(workshop.api, state.object_id)).customer
+
+    async def fetch(self, workshop: Workshop, state: LookState, customer_id: str) -> InvoiceView:  # noqa: ARG002
+        """See SubjectLook."""
+        return await look_at_invoice(workshop, state.object_id)
+
+    async def write(self, view: InvoiceView, db: Db) -> Written:
+        """See SubjectLook."""
+        environment = (view.invoice.metadata or {}).get("environment")
+        if environment not in {None, self._workshop.api.environment}:
+            return SetAside("ignored", "other environment")
+        if view.subscription is not None:
+            organization_id = await owner_of(view.subscription, db)
+            if organization_id is None:
+                raise NotKnownYet
+            return await keep_invoice(db, organization_id, view)
+        who = await customers.find_linked_customer(db, view.invoice.customer or "")
+        if who is None:
+            return SetAside("ignored", "not a customer of ours")
+        return await keep_invoice(db, who.organization_id, view)
+
+
+async def look_at_invoice(workshop: Workshop, invoice_id: str) -> InvoiceView:
+    """Fetch an invoice with its subscription. To be called in the customer's lane."""
+    invoice = await fetch_invoice(workshop.api, invoice_id)
+    if invoice.subscription is None:
+        return InvoiceView(invoice, None)
+    return InvoiceView(invoice, await fetch_subscription(workshop.api, invoice.subscription))
+
+
+async def keep_invoice(db: Db, organization_id: str, view: InvoiceView) -> Sequence[Event]:
+    """Write down how an invoice stands; what there is to tell."""
+    events: list[Event] = []
+    told = told_invoice(view.invoice)
+    version = await set_invoice(db, organization_id, told) if told is not None else None
+    if told is not None and version is not None:
+        events.append(
+            StripeInvoiceChanged(
+                organization_id=organization_id,
+                version=version,
+                invoice=told,
+                changed_at=db.now,
+            )
+        )
+    if view.subscription is not None:
+        events.extend(await _paid_period(db, organization_id, view.invoice, view.subscription))
+    return events
+
+
+async def _paid_period(
+    db: Db, organization_id: str, invoice: Invoice, subscription: Subscription
+) -> Sequence[Event]:
+    """The money that pays for a subscription, once, and that its renewal is paid."""
+    if invoice.status != "paid":
+        return await keep_subscription(db, organization_id, subscription)
+    movement = f"invoice:{invoice.id}"
+    first_time = not await has_moved(db, organization_id, movement)
+    moved = await move_money(
+        db,
+        organization_id,
+        movement,
+        invoice.amount_paid,
+        "subscription",
+        invoice.id,
+        db.now,
+    )
+    renewed = first_time and invoice.billing_reason == "subscription_cycle"
+    kept = await keep_subscription(db, organization_id, subscription, renewed=renewed)
+    return [*moved, *kept]
