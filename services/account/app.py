@@ -16,8 +16,8 @@ from services.account.handlers.many import ManyCredits
 from services.account.handlers.purchases import Purchases
 from services.account.tables.schema import metadata
 from shared.contracts import account as contracts
+from shared.contracts import invoicing, subscription
 from shared.contracts import stripe_gateway as stripe
-from shared.contracts import subscription
 from shared.contracts.operations import ListControlRows, ListOrganizations
 from shared.database import Database
 from shared.requests import ReadFirst
@@ -59,6 +59,8 @@ service.hears(stripe.PurchasePaid)(purchases.grant_purchase)
 service.hears(stripe.PurchaseReversed)(purchases.reverse_purchase)
 service.hears(stripe.MoneyMoved)(accounts.count_money)
 service.hears(subscription.WorkflowCharged)(accounts.count_workflow)
+service.hears(invoicing.AccountSuspended)(accounts.suspend)
+service.hears(invoicing.AccountReinstated)(accounts.reinstate)
 
 service.answers(contracts.GetAccount, writes=True)(
     ReadFirst(accounts.find_account, accounts.get_account)

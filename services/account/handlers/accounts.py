@@ -18,6 +18,7 @@ from shared.contracts.account import (
     UpdateAccount,
 )
 from shared.contracts.base import Event
+from shared.contracts.invoicing import AccountReinstated, AccountSuspended
 from shared.contracts.stripe_gateway import CustomerLinked, MoneyMoved, PaymentMethodsChanged
 from shared.contracts.subscription import WorkflowCharged
 from shared.database import Db
@@ -114,6 +115,32 @@ async def count_workflow(event: WorkflowCharged, db: Db) -> Sequence[Event]:
     """Count a workflow that completed; each is told of once, free ones too."""
     events = await open_account(db, event.organization_id)
     await accounts.add_workflow(db, event.organization_id)
+    return events
+
+
+async def suspend(event: AccountSuspended, db: Db) -> Sequence[Event]:
+    """Dunning is exhausted: nothing runs any more."""
+    return await _follow_dunning(event.organization_id, event.version, "dunning_exhausted", db)
+
+
+async def reinstate(event: AccountReinstated, db: Db) -> Sequence[Event]:
+    """Nothing overdue is left: it goes on."""
+    return await _follow_dunning(event.organization_id, event.version, "debts_paid", db)
+
+
+async def _follow_dunning(
+    organization_id: str, version: int, cause: rules.Cause, db: Db
+) -> Sequence[Event]:
+    events = await open_account(db, organization_id)
+    locked = await accounts.lock_account(db, organization_id)
+    account = locked.account
+    if version <= locked.dunning_version:
+        return events
+    await _keep_version(db, account, "dunning_version", version)
+    status = rules.status_after(account.status, cause)
+    if status != account.status:
+        _, changed = await _change(db, locked, {"status": status}, audit.INVOICING, cause)
+        events.append(changed)
     return events
 
 

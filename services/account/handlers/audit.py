@@ -13,6 +13,7 @@ from shared.database import Db
 OURSELVES = "account"
 STRIPE_GATEWAY = "stripe_gateway"
 INVOICING = "invoicing"
+INVOICING = "invoicing"
 
 
 async def note(

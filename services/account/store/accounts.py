@@ -20,7 +20,7 @@ SELECT billing_account_id::text AS billing_account_id, organization_id, stripe_c
        held_cents AS credit_held_cents, debt_cents AS credit_debt_cents, auto_billing_enabled,
        auto_billing_monthly_limit_cents, billing_email, tax_exempt, buyer::text AS buyer,
        total_workflows_completed, total_amount_spent_cents, version, created_at, updated_at,
-       customer_version, payment_methods_version
+       customer_version, payment_methods_version, dunning_version
 FROM accounts WHERE organization_id = $1
 """
 
@@ -31,6 +31,7 @@ class LockedAccount(msgspec.Struct, frozen=True):
     account: Account
     customer_version: int
     payment_methods_version: int
+    dunning_version: int
 
 
 async def find_account(db: Db, organization_id: str) -> Account | None:
@@ -44,7 +45,12 @@ async def lock_account(db: Db, organization_id: str) -> LockedAccount:
     row = await db.driver.fetchrow(f"{_ACCOUNT} FOR UPDATE", organization_id)
     if row is None:
         raise LookupError("an account that was opened is not there")
-    return LockedAccount(_account(row), row["customer_version"], row["payment_methods_version"])
+    return LockedAccount(
+        _account(row),
+        row["customer_version"],
+        row["payment_methods_version"],
+        row["dunning_version"],
+    )
 
 
 _LOCK_MANY = """

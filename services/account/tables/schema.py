@@ -34,6 +34,8 @@ accounts = Table(
     Column("customer_version", BigInteger, nullable=False, server_default=text("0")),
     Column("has_payment_method", Boolean, nullable=False, server_default=text("false")),
     Column("payment_methods_version", BigInteger, nullable=False, server_default=text("0")),
+    # Of the last fact about its suspension.
+    Column("dunning_version", BigInteger, nullable=False, server_default=text("0")),
     Column("auto_billing_enabled", Boolean, nullable=False, server_default=text("false")),
     Column("auto_billing_monthly_limit_cents", BigInteger),
     Column("billing_email", Text),
