@@ -413,6 +413,16 @@ class PaymentReminder(Event, frozen=True, kw_only=True):
     reminded_at: datetime
 
 
+class PaymentReturned(Event, frozen=True, kw_only=True):
+    """Money came for an invoice that was void or paid already: all of it goes back."""
+
+    payment_id: str
+    invoice_id: str
+    invoice_number: str
+    amount_cents: int
+    returned_at: datetime
+
+
 class AccountSuspended(Event, frozen=True, kw_only=True):
     """Dunning is exhausted: nothing runs until the invoices are paid. Higher `version` wins."""
 

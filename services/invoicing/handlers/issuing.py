@@ -9,13 +9,13 @@ from prometheus_client import Counter
 
 from services.invoicing.handlers.collecting import begin_collecting
 from services.invoicing.handlers.drafting import drop
+from services.invoicing.handlers.facts import invoice_changed, invoice_paid
 from services.invoicing.handlers.means import Means
-from services.invoicing.handlers.views import invoice_of
 from services.invoicing.rules import invoices as rules
 from services.invoicing.store import drafts, invoices, profiles
 from services.invoicing.tables import InvoiceRow, ProfileRow
 from shared.contracts.base import Event
-from shared.contracts.invoicing import InvoiceChanged, InvoiceIssued, InvoicePaid
+from shared.contracts.invoicing import InvoiceIssued
 from shared.database import Db
 from shared.failpoints import failpoint
 
@@ -92,9 +92,9 @@ async def _told(
     events: list[Event] = []
     for row in final:
         owner = owners[row.organization_id]
-        events += [_issued(row), changed(row, owner)]
+        events += [_issued(row), invoice_changed(row, owner)]
         if row.status == "paid":
-            events.append(paid(row))
+            events.append(invoice_paid(row))
         else:
             events += await begin_collecting(db, owner, row)
     return events
@@ -110,26 +110,4 @@ def _issued(row: InvoiceRow) -> InvoiceIssued:
         amount_due_cents=row.amount_due_cents,
         due_at=row.due_at,
         issued_at=row.finalized_at or row.updated_at,
-    )
-
-
-def changed(row: InvoiceRow, owner: ProfileRow) -> InvoiceChanged:
-    """How an invoice stands, without its lines, which do not change."""
-    return InvoiceChanged(
-        organization_id=row.organization_id,
-        version=row.version,
-        invoice=invoice_of(row, (), owner),
-        changed_at=row.updated_at,
-    )
-
-
-def paid(row: InvoiceRow) -> InvoicePaid:
-    """Nothing is due any more."""
-    return InvoicePaid(
-        organization_id=row.organization_id,
-        invoice_id=row.invoice_id,
-        invoice_number=row.invoice_number or "",
-        kind=row.kind,
-        amount_paid_cents=row.amount_paid_cents,
-        paid_at=row.paid_at or row.updated_at,
     )

@@ -12,10 +12,14 @@ from shared.database import Database
 from shared.settings import ServiceSettings
 
 # Codes of a "no" that only means that the outcome is not known yet.
-UNSETTLED = frozenset({"pending", "idempotency_key_in_flight"})
+UNSETTLED = frozenset({"pending", "idempotency_key_in_flight", "charge_in_flight", "stripe_busy"})
 ASKING_SECONDS = 20.0
 
 R = TypeVar("R", bound=Reply)
+
+
+class NotKnownYet(Exception):
+    """The outcome of a call is not known: it is asked for again a little later."""
 
 
 class Means:
@@ -25,6 +29,7 @@ class Means:
         self.tax_rates = tax_rates
         self._settings: InvoicingSettings | None = None
         self._buses: list[Bus] = []
+        self._databases: list[Database] = []
 
     @property
     def settings(self) -> InvoicingSettings:
@@ -33,8 +38,13 @@ class Means:
             raise RuntimeError("invoicing is not running")
         return self._settings
 
+    @property
+    def database(self) -> Database:
+        """For a step that waits for what another one writes down."""
+        return self._databases[-1]
+
     @asynccontextmanager
-    async def open(self, _database: Database, settings: ServiceSettings) -> AsyncIterator[None]:
+    async def open(self, database: Database, settings: ServiceSettings) -> AsyncIterator[None]:
         """Connect to the bus, to ask account and stripe_gateway."""
         # Where a test runs the service with bare settings, these are the defaults.
         self._settings = (
@@ -44,10 +54,12 @@ class Means:
         )
         bus = await Bus.connect(settings, "invoicing")
         self._buses.append(bus)
+        self._databases.append(database)
         try:
             yield
         finally:
             self._buses.remove(bus)
+            self._databases.remove(database)
             await bus.close()
 
     async def ask(self, request: Request[R], key: str) -> R | Refusal:

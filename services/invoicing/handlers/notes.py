@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from services.invoicing.handlers.collecting import stop_collecting
-from services.invoicing.handlers.issuing import changed, paid
+from services.invoicing.handlers.facts import invoice_changed, invoice_paid
 from services.invoicing.handlers.means import Means
 from services.invoicing.handlers.views import UNKNOWN_INVOICE
 from services.invoicing.rules import corrections as rules
@@ -123,13 +123,13 @@ async def _issue(
     settled = row.status != "paid" and row.credited_cents >= row.amount_due_cents
     if settled:
         row = msgspec.structs.replace(row, status="paid", paid_at=db.now)
-        told.append(paid(row))
+        told.append(invoice_paid(row))
     await invoices.save_invoices(db, [row])
     if settled:
         told += await stop_collecting(db, profile, row)
     reply = note_of(note, profile)
     issued = CreditNoteIssued(organization_id=state.organization_id, credit_note=reply)
-    return reply, [issued, changed(row, profile), *told]
+    return reply, [issued, invoice_changed(row, profile), *told]
 
 
 def _giving(state: Noting) -> RefundPayment | GrantCredits:

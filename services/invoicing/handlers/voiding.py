@@ -9,7 +9,7 @@ import msgspec
 
 from services.invoicing.handlers.collecting import stop_collecting
 from services.invoicing.handlers.drafting import take_back
-from services.invoicing.handlers.issuing import changed
+from services.invoicing.handlers.facts import invoice_changed
 from services.invoicing.handlers.means import Means
 from services.invoicing.handlers.views import UNKNOWN_INVOICE, invoice_of
 from services.invoicing.rules import invoices as rules
@@ -84,5 +84,5 @@ class VoidsInvoice(AnsweringStep[VoidInvoice, Voiding, CreditBalance]):
                 reason=row.void_reason or "",
                 voided_at=row.voided_at or row.updated_at,
             )
-            events = [told, changed(row, profile), *await stop_collecting(db, profile, row)]
+            events = [told, invoice_changed(row, profile), *await stop_collecting(db, profile, row)]
         return invoice_of(row, lines, profile), events

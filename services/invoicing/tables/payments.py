@@ -30,6 +30,10 @@ payments = Table(
     # Of auto-billing, or by the customer.
     Column("automatic", Boolean, nullable=False, server_default=false()),
     Column("payment_method_id", Text),
+    # Another attempt has taken its place, and ends it before anything is charged.
+    Column("superseded", Boolean, nullable=False, server_default=false()),
+    # It collected what was not due any more, so it is given back.
+    Column("surplus", Boolean, nullable=False, server_default=false()),
     Column("stripe_payment_intent_id", Text),
     Column("payment_method_type", Text),
     Column("payment_method_brand", Text),
@@ -55,14 +59,16 @@ payments = Table(
         "organization_id",
         "invoice_id",
         unique=True,
-        postgresql_where=text("status IN ('pending', 'requires_action')"),
+        postgresql_where=text("status IN ('pending', 'requires_action') AND NOT superseded"),
     ),
     Index(
         "payments_one_success",
         "organization_id",
         "invoice_id",
         unique=True,
-        postgresql_where=text("status IN ('succeeded', 'refunded', 'partially_refunded')"),
+        postgresql_where=text(
+            "status IN ('succeeded', 'refunded', 'partially_refunded') AND NOT surplus"
+        ),
     ),
     Index("payments_invoice", "organization_id", "invoice_id", "created_at"),
 )

@@ -27,6 +27,8 @@ class ProfileRow(msgspec.Struct, frozen=True, kw_only=True):
     account_version: int = 0
     account_status: AccountStatus = "pending"
     has_payment_method: bool = False
+    default_payment_method_id: str | None = None
+    methods_version: int = 0
     auto_billing_enabled: bool = False
     auto_billing_monthly_limit_cents: int | None = None
     tax_exempt: bool = False
@@ -174,6 +176,8 @@ class PaymentRow(msgspec.Struct, frozen=True, kw_only=True):
     status: ChargeStatus = "pending"
     automatic: bool = False
     payment_method_id: str | None = None
+    superseded: bool = False
+    surplus: bool = False
     stripe_payment_intent_id: str | None = None
     payment_method_type: str | None = None
     payment_method_brand: str | None = None

@@ -33,6 +33,8 @@ billing_profiles = Table(
     Column("account_version", BigInteger, nullable=False, server_default=NONE_YET),
     Column("account_status", Text, nullable=False, server_default="pending"),
     Column("has_payment_method", Boolean, nullable=False, server_default=false()),
+    Column("default_payment_method_id", Text),
+    Column("methods_version", BigInteger, nullable=False, server_default=NONE_YET),
     Column("auto_billing_enabled", Boolean, nullable=False, server_default=false()),
     Column("auto_billing_monthly_limit_cents", BigInteger),
     Column("tax_exempt", Boolean, nullable=False, server_default=false()),
@@ -167,7 +169,7 @@ invoices = Table(
         "(kind = 'stripe') = (stripe_invoice_id IS NOT NULL)", name="invoices_mirrored"
     ),
     CheckConstraint(
-        "total_cents = subtotal_cents - discount_cents + tax_cents"
+        "kind = 'stripe' OR total_cents = subtotal_cents - discount_cents + tax_cents"
         " AND amount_due_cents = total_cents - credits_applied_cents",
         name="invoices_sums",
     ),

@@ -65,6 +65,8 @@ def _create_profiles() -> None:
         sa.Column(
             "has_payment_method", sa.Boolean(), server_default=sa.text("false"), nullable=False
         ),
+        sa.Column("default_payment_method_id", sa.Text(), nullable=True),
+        sa.Column("methods_version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "auto_billing_enabled", sa.Boolean(), server_default=sa.text("false"), nullable=False
         ),
@@ -249,7 +251,7 @@ def _create_invoices() -> None:
             name="invoices_amounts",
         ),
         sa.CheckConstraint(
-            "total_cents = subtotal_cents - discount_cents + tax_cents"
+            "kind = 'stripe' OR total_cents = subtotal_cents - discount_cents + tax_cents"
             " AND amount_due_cents = total_cents - credits_applied_cents",
             name="invoices_sums",
         ),

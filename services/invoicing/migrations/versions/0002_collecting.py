@@ -18,6 +18,8 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("automatic", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("payment_method_id", sa.Text(), nullable=True),
+        sa.Column("superseded", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("surplus", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("stripe_payment_intent_id", sa.Text(), nullable=True),
         sa.Column("payment_method_type", sa.Text(), nullable=True),
         sa.Column("payment_method_brand", sa.Text(), nullable=True),
@@ -51,14 +53,16 @@ def upgrade() -> None:
         "payments",
         ["organization_id", "invoice_id"],
         unique=True,
-        postgresql_where=sa.text("status IN ('succeeded', 'refunded', 'partially_refunded')"),
+        postgresql_where=sa.text(
+            "status IN ('succeeded', 'refunded', 'partially_refunded') AND NOT surplus"
+        ),
     )
     op.create_index(
         "payments_one_under_way",
         "payments",
         ["organization_id", "invoice_id"],
         unique=True,
-        postgresql_where=sa.text("status IN ('pending', 'requires_action')"),
+        postgresql_where=sa.text("status IN ('pending', 'requires_action') AND NOT superseded"),
     )
     op.create_table(
         "dunning",

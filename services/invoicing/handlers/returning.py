@@ -1,0 +1,77 @@
+"""Money that came for an invoice which was not owed any more: it goes back by itself."""
+
+import logging
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from services.invoicing.handlers.facts import number_of
+from services.invoicing.handlers.means import Means
+from services.invoicing.tables import InvoiceRow, PaymentRow
+from shared.contracts.base import Event, Refusal, Reply
+from shared.contracts.invoicing import PaymentReturned
+from shared.contracts.stripe_gateway import RefundPayment
+from shared.database import Db
+from shared.steps import Step, prepare_step
+
+logger = logging.getLogger(__name__)
+
+OURSELVES = "invoicing"
+
+
+class Returning(msgspec.Struct, frozen=True):
+    """An attempt that collected for nothing."""
+
+    organization_id: str
+    payment_id: str
+
+
+class GiveBack(Step[Returning, Reply]):
+    """Refunds all of an attempt; that it went back comes as a fact, like any other refund."""
+
+    kind: ClassVar[str] = "give_back"
+    state = Returning
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def call(self, step_id: str, state: Returning) -> Reply:
+        """See Step."""
+        request = RefundPayment(
+            organization_id=state.organization_id,
+            refund_id=f"surplus:{state.payment_id}",
+            charge_id=state.payment_id,
+            requested_by=OURSELVES,
+        )
+        return await self._means.ask(request, step_id)
+
+    async def conclude(
+        self,
+        step_id: str,
+        state: Returning,  # noqa: ARG002 -- its form
+        outcome: Reply,
+        db: Db,  # noqa: ARG002
+    ) -> Sequence[Event]:
+        """See Step."""
+        if isinstance(outcome, Refusal):
+            # An operator gave it back already, or has to.
+            fields = {"step": step_id, "code": outcome.code}
+            logger.error("a surplus was not given back", extra={"fields": fields})
+        return ()
+
+
+async def give_back(db: Db, invoice: InvoiceRow, payment: PaymentRow) -> Event:
+    """Have an attempt refunded, once; the fact that says so."""
+    told = {"payment": payment.payment_id, "invoice": invoice.invoice_id}
+    logger.error("money came for an invoice that is not owed", extra={"fields": told})
+    state = Returning(payment.organization_id, payment.payment_id)
+    await prepare_step(db, GiveBack, f"give_back:{payment.payment_id}", state)
+    return PaymentReturned(
+        organization_id=payment.organization_id,
+        payment_id=payment.payment_id,
+        invoice_id=invoice.invoice_id,
+        invoice_number=number_of(invoice),
+        amount_cents=payment.amount_cents,
+        returned_at=db.now,
+    )
