@@ -2,7 +2,9 @@
 import type {
   BillingAccountResponse,
   ChangePreviewResponse,
+  CostSummaryResponse,
   CreditEntryResponse,
+  DailyCostResponse,
   InvoiceResponse,
   PaymentMethodResponse,
   PlansResponse,
@@ -263,6 +265,51 @@ export function aUsageRecord(changes: Partial<UsageRecordResponse> = {}): UsageR
     },
     recorded_at: "2026-11-20T08:00:00Z",
     billed_at: null,
+    ...changes,
+  };
+}
+
+export function aDailyCost(changes: Partial<DailyCostResponse> = {}): DailyCostResponse {
+  return {
+    date: "2026-11-20",
+    provider: "anthropic",
+    model: "claude-sonnet-4-5",
+    cost: 1.5,
+    tokens: 120_000,
+    records: 12,
+    unpriced_records: 0,
+    ...changes,
+  };
+}
+
+export function aCostSummary(changes: Partial<CostSummaryResponse> = {}): CostSummaryResponse {
+  return {
+    scope_type: "billing_account",
+    scope_id: "ba_1",
+    total_cost: 42.5,
+    total_tokens: 3_400_000,
+    record_count: 340,
+    breakdown: [
+      {
+        provider: "anthropic",
+        model: "claude-sonnet-4-5",
+        cost: 30,
+        tokens: 2_400_000,
+        records: 240,
+        unpriced_records: 0,
+      },
+      {
+        provider: "openai",
+        model: "gpt-5",
+        cost: 12.5,
+        tokens: 1_000_000,
+        records: 100,
+        unpriced_records: 0,
+      },
+    ],
+    unpriced_records: 0,
+    unpriced_tokens: 0,
+    suspect_records: 0,
     ...changes,
   };
 }

@@ -12,6 +12,7 @@ export interface BillingSection {
   Component: ComponentType;
 }
 
+const CostBreakdown = lazy(() => import("@/components/billing/CostBreakdown"));
 const CreditBalance = lazy(() => import("@/components/billing/CreditBalance"));
 const InvoiceList = lazy(() => import("@/components/billing/InvoiceList"));
 const PaymentMethodList = lazy(() => import("@/components/billing/PaymentMethodList"));
@@ -22,6 +23,7 @@ const UsageRecordList = lazy(() => import("@/components/billing/UsageRecordList"
 export const SECTIONS: readonly BillingSection[] = [
   { id: "plan", title: "Current plan", span: 3, height: "h-56", Component: SubscriptionCard },
   { id: "usage", title: "Usage", span: 3, height: "h-48", Component: UsageCard },
+  { id: "costs", title: "Costs", span: 3, height: "h-120", Component: CostBreakdown },
   { id: "credits", title: "Credits", span: 1, height: "h-64", Component: CreditBalance },
   {
     id: "payment-methods",

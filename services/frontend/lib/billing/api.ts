@@ -231,9 +231,10 @@ export const billingApi = {
       }),
     ),
 
+  /** Days from `from` up to, and without, `to`. */
   getDailyCosts: (
     organization: string,
-    range: { days: 7 | 30 } | { from: string; to: string },
+    range: { from: string; to: string },
     groupBy: "provider" | "model",
   ): Promise<DailyCostResponse[]> =>
     unwrap(

@@ -1,6 +1,7 @@
 // What is asked of the API, under which key it is remembered, and for how long it counts as fresh.
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { billingApi } from "@/lib/billing/api";
+import { type DayRange, type GroupBy, shiftDay } from "@/lib/billing/costs";
 import type { InvoiceStatus } from "@/lib/billing/types";
 
 const MINUTE = 60_000;
@@ -124,5 +125,17 @@ export const usageQuery = (organization: string, billed?: boolean) =>
     queryFn: ({ pageParam }) => billingApi.listUsage(organization, billed, pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextCursor ?? undefined,
+    staleTime: OFTEN,
+  });
+
+export const dailyCostsQuery = (organization: string, range: DayRange, by: GroupBy) =>
+  queryOptions({
+    queryKey: [...billingKeys.of("costs", organization), "daily", range.first, range.last, by],
+    queryFn: () =>
+      billingApi.getDailyCosts(
+        organization,
+        { from: range.first, to: shiftDay(range.last, 1) },
+        by,
+      ),
     staleTime: OFTEN,
   });

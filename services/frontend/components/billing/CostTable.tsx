@@ -1,0 +1,53 @@
+import {
+  Table,
+  TableBody,
+  TableCaption,
+  TableCell,
+  TableHead,
+  TableHeader,
+  TableRow,
+} from "@/components/ui/table";
+import type { Bars, GroupBy } from "@/lib/billing/costs";
+import { formatCost, formatDate } from "@/lib/format";
+
+interface CostTableProps {
+  bars: Bars;
+  by: GroupBy;
+}
+
+/** The chart as a table: the same days and sums. */
+export function CostTable({ bars, by }: CostTableProps) {
+  return (
+    <div className="max-h-72 overflow-y-auto">
+      <Table>
+        <TableCaption>Costs by day and {by}</TableCaption>
+        <TableHeader>
+          <TableRow>
+            <TableHead>Day</TableHead>
+            {bars.series.map((name) => (
+              <TableHead key={name} className="text-right">
+                {name}
+              </TableHead>
+            ))}
+            <TableHead className="text-right">Total</TableHead>
+          </TableRow>
+        </TableHeader>
+        <TableBody>
+          {bars.days.map((day) => (
+            <TableRow key={day.date}>
+              <TableCell className="whitespace-nowrap py-2">{formatDate(day.date)}</TableCell>
+              {bars.series.map((name) => (
+                <TableCell key={name} className="py-2 text-right tabular-nums">
+                  {formatCost(Number(day[name]))}
+                </TableCell>
+              ))}
+              <TableCell className="py-2 text-right font-medium tabular-nums">
+                {formatCost(day.total)}
+              </TableCell>
+            </TableRow>
+          ))}
+        </TableBody>
+      </Table>
+    </div>
+  );
+}

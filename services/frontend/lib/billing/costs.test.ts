@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import {
+  barsOf,
+  comparison,
+  daysIn,
+  lastDays,
+  momentsOf,
+  problemOf,
+  rangeBefore,
+  readRange,
+  unpricedText,
+} from "@/lib/billing/costs";
+import { aCostSummary, aDailyCost } from "@/mocks/examples";
+
+const TODAY = "2026-03-01";
+
+test("ranges are whole days in UTC, through the end of a month", () => {
+  const week = lastDays(7, TODAY);
+  expect(week).toEqual({ first: "2026-02-23", last: TODAY });
+  expect(daysIn(week)).toBe(7);
+  expect(rangeBefore(week)).toEqual({ first: "2026-02-16", last: "2026-02-22" });
+  expect(momentsOf(week)).toEqual({ from: "2026-02-23T00:00:00Z", to: "2026-03-02T00:00:00Z" });
+});
+
+test("a range is read from an address, and is thirty days when that makes no sense", () => {
+  expect(readRange("7", TODAY)).toEqual(lastDays(7, TODAY));
+  const chosen = { first: "2026-02-01", last: "2026-02-10" };
+  expect(readRange("2026-02-01..2026-02-10", TODAY)).toEqual(chosen);
+  for (const text of [null, "", "365", "2026-02-10..2026-02-01", "2026-13-01..2026-13-02"]) {
+    expect(readRange(text, TODAY)).toEqual(lastDays(30, TODAY));
+  }
+});
+
+test("a choice that cannot be shown says why", () => {
+  expect(problemOf("2026-02-01", "2026-02-01")).toBeNull();
+  expect(problemOf("2026-02-02", "2026-02-01")).toContain("comes after");
+  expect(problemOf("2024-01-01", "2026-02-01")).toContain("at most 366 days");
+  expect(problemOf("", "2026-02-01")).toBe("Choose two days.");
+});
+
+test("each day is a bar, also without costs, and small kinds are drawn as one", () => {
+  const costs = [1, 2, 3, 4, 5, 6, 7].map((cost) =>
+    aDailyCost({ date: "2026-02-28", model: `model-${cost}`, cost }),
+  );
+  const bars = barsOf(costs, "model", lastDays(2, TODAY));
+  expect(bars.series).toEqual(["model-7", "model-6", "model-5", "model-4", "model-3", "Other"]);
+  expect(bars.days.map(({ date, total }) => [date, total])).toEqual([
+    ["2026-02-28", 28],
+    [TODAY, 0],
+  ]);
+  expect(bars.days[0]?.Other).toBe(3);
+  expect(barsOf(costs, "provider", lastDays(2, TODAY)).series).toEqual(["anthropic"]);
+});
+
+test("costs are compared with the same number of days before", () => {
+  expect(comparison(112, 100, 30)).toBe("12% more than the 30 days before");
+  expect(comparison(50, 100, 7)).toBe("50% less than the 7 days before");
+  expect(comparison(100, 100, 7)).toBe("as much as the 7 days before");
+  expect(comparison(100, 0, 7)).toBeNull();
+});
+
+test("calls without a price are told of", () => {
+  expect(unpricedText(aCostSummary())).toBeNull();
+  expect(unpricedText(aCostSummary({ unpriced_records: 1 }))).toBe("1 call not yet priced");
+  expect(unpricedText(aCostSummary({ unpriced_records: 7 }))).toBe("7 calls not yet priced");
+});
