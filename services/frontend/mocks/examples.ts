@@ -135,6 +135,7 @@ export function thePlans(): PlansResponse {
     agents_limit: 5,
     storage_limit_gb: 50,
     notes: [],
+    trial_days: 0,
   });
   return {
     workflow_price: 10,

@@ -14,7 +14,7 @@ import { usePlans } from "@/hooks/billing/usePlans";
 import { useSubscription } from "@/hooks/billing/useSubscription";
 import { type PlanChoice, planChoice, priceText } from "@/lib/billing/plans";
 import type { PlanResponse, SubscriptionResponse, Tier } from "@/lib/billing/types";
-import { formatLimit } from "@/lib/format";
+import { formatLimit, plural } from "@/lib/format";
 import { cn } from "@/lib/utils";
 
 const UpgradeDialog = lazy(() => import("@/components/billing/UpgradeDialog"));
@@ -99,6 +99,7 @@ function featuresOf(plan: PlanResponse): string[] {
     `${formatLimit(plan.workflows_limit)} workflows per month`,
     `${formatLimit(plan.agents_limit)} ${plan.agents_limit === 1 ? "agent" : "agents"}`,
     plan.storage_limit_gb === -1 ? "Unlimited storage" : `${plan.storage_limit_gb} GB of storage`,
+    ...(plan.trial_days > 0 ? [`First ${plural(plan.trial_days, "day")} free`] : []),
     ...plan.notes.filter((note) => note !== "Contact us"),
   ];
 }
