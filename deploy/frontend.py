@@ -157,8 +157,9 @@ def install_packages(node: Node, tell: Tell, *, tests: bool) -> None:
         return
     tell("installing packages, which is needed once")
     everything = tests or installed[1:] == ["all"]
-    options = () if everything else ("--omit=dev",)
-    _run(node, node.npm_command("ci", "--no-audit", "--no-fund", *options), {}, tell)
+    # Said in either case: where NODE_ENV is production, npm would leave them out by itself.
+    option = "--include=dev" if everything else "--omit=dev"
+    _run(node, node.npm_command("ci", "--no-audit", "--no-fund", option), {}, tell)
     stamp.write_text(f"{lock} {'all' if everything else 'build'}")
 
 
@@ -168,7 +169,6 @@ def environment_of(node: Node) -> dict[str, str]:
         **os.environ,
         "PATH": f"{node.node.parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "NEXT_TELEMETRY_DISABLED": "1",
-        "NODE_ENV": "production",
         "npm_config_update_notifier": "false",
     }
 

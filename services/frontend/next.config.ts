@@ -13,6 +13,8 @@ const config: NextConfig = {
   ...(process.env.NODE_ENV === "development" ? development : exported),
   // Compression would hold live events back until there are many of them.
   compress: false,
+  // A build has no packages for tests, so it does not look at tests either.
+  typescript: { tsconfigPath: "tsconfig.build.json" },
   poweredByHeader: false,
   reactStrictMode: true,
   images: { unoptimized: true },

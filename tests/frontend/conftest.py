@@ -22,7 +22,7 @@ def run_script() -> RunScript:
         done = subprocess.run(
             node.npm_command("run", "--silent", name),
             cwd=FRONTEND,
-            env={**environment_of(node), "NODE_ENV": "test", "NO_COLOR": "1"},
+            env={**environment_of(node), "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
