@@ -9,7 +9,9 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 
+from services.stripe_gateway.store import leases
 from shared import failpoints
 from shared.logs import configure
 from shared.process import serve
@@ -20,10 +22,14 @@ from tests.chaos import bugs
 from tests.stack import SERVICES
 
 TIMES = Times(
-    steps=StepTimes(lease_seconds=4.0, call_seconds=3.5, longest_delay_seconds=2.0),
+    steps=StepTimes(
+        lease_seconds=4.0, call_seconds=3.5, longest_delay_seconds=2.0, max_attempts=500
+    ),
     relay_lease_seconds=2.0,
     monitor_seconds=1.0,
 )
+# As ever, longer than a step may take for its call.
+LANE = timedelta(seconds=5)
 PR_SET_PDEATHSIG = 1
 
 
@@ -34,6 +40,7 @@ def run(name: str, environment: Mapping[str, str], log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     (service,) = (each for each in SERVICES if each.name == name)
+    leases.LEASE = LANE
     failpoints.arm(environment["FAILPOINTS"])
     bugs.introduce(environment.get("SEEDED_BUG"), environment["DATABASE_URL"])
     settings = load(service.settings, environment)

@@ -8,6 +8,9 @@ import sys
 from tests.chaos.arena import arena
 from tests.chaos.bugs import BUGS
 from tests.chaos.campaign import campaign, control
+from tests.chaos.firm import firm
+from tests.chaos.ground import Ground
+from tests.chaos.trade import trade
 from tests.processes import Deployed, Hatched, Process
 
 
@@ -24,12 +27,37 @@ def main() -> int:
     parser.add_argument(
         "--controls", action="store_true", help="seed one bug after the other; each must be noticed"
     )
+    parser.add_argument(
+        "--only",
+        choices=("meters", "services"),
+        help="meters with agents, or the services that handle money with buyers (default: both)",
+    )
     options = parser.parse_args()
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     if options.controls:
         return asyncio.run(run_controls(seed))
     kind = Deployed if options.as_deployed else Hatched
-    return asyncio.run(run(seed, options.seconds, options.replicas, kind))
+    failed = 0
+    if options.only != "services":
+        failed += asyncio.run(run(seed, options.seconds, options.replicas, kind))
+    if options.only != "meters":
+        failed += asyncio.run(run_services(seed, options.seconds))
+    return failed
+
+
+async def run_services(seed: int, seconds: float) -> int:
+    print(f"seed {seed}: all services that handle money, {seconds:g} s of kills", flush=True)
+    async with firm() as found:
+        report = await trade(found, seed, seconds)
+        print("\n".join(report.lines()), flush=True)
+        if report.problems:
+            show_logs(found.ground)
+    return int(bool(report.problems))
+
+
+def show_logs(ground: Ground) -> None:
+    for log in sorted(ground.folder.glob("*.log")):
+        print(f"--- {log.name}\n{log.read_text()[-4000:]}")
 
 
 async def run(seed: int, seconds: float, replicas: int, kind: type[Process]) -> int:
@@ -39,8 +67,7 @@ async def run(seed: int, seconds: float, replicas: int, kind: type[Process]) -> 
         report = await campaign(found, seed, seconds)
         print("\n".join(report.lines()), flush=True)
         if report.problems:
-            for log in sorted(found.folder.glob("meter-*.log")):
-                print(f"--- {log.name}\n{log.read_text()[-4000:]}")
+            show_logs(found)
     return int(bool(report.problems))
 
 

@@ -12,7 +12,7 @@ from nats.js.errors import NotFoundError
 from services.cost_metering.app import service as cost_metering
 from shared.contracts.cost_metering import ControlTotals, CostsRecorded
 from shared.topology import EVENTS
-from tests.chaos.arena import Arena
+from tests.chaos.arena import METER, Arena
 from tests.cost_metering.customer import Customer
 from tests.cost_metering.oracle import Story, seen_by
 
@@ -68,7 +68,7 @@ async def _unrest(arena: Arena, patience_seconds: float) -> list[str]:
     least: list[int] = []
     moved_at = time.monotonic()
     (durable,) = cost_metering.durables
-    async with arena.tables() as tables, arena.jetstream() as js:
+    async with arena.tables(METER) as tables, arena.jetstream() as js:
         while True:
             info = await js.consumer_info(durable.stream, durable.name)
             waiting = {"envelopes": (info.num_pending or 0) + (info.num_ack_pending or 0)}

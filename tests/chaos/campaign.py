@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from tests.chaos.agents import Agent
-from tests.chaos.arena import Arena
+from tests.chaos.arena import METER, Arena
 from tests.chaos.audit import Verdict, judge
-from tests.chaos.killer import FAILPOINT_SECONDS, Killer
+from tests.chaos.killer import FAILPOINT_SECONDS, Killer, Point
 from tests.cost_metering.oracle import Story, some_poison, some_responses
 
+# Where in the code a meter may be asked to die, all of them.
+POINTS = tuple(
+    Point(METER, name, turns=3)
+    for name in ("meter.copied", "consumer.uncommitted", "consumer.committed", "outbox.published")
+)
 # Responses per second and organization: enough that every kill falls into work.
 RATE = 40
 ORGANIZATIONS = 3
@@ -75,7 +80,7 @@ async def campaign(
         for organization_id, story in stories.items()
         for agent_id, bodies in story.envelopes.items()
     ]
-    killer = Killer(arena, seed, failpoint_seconds)
+    killer = Killer(arena, seed, POINTS, failpoint_seconds=failpoint_seconds)
     # Something is left whenever the killer ends, so that the last kill falls into work too.
     delivering = [asyncio.create_task(agent.deliver(seconds)) for agent in agents]
     try:

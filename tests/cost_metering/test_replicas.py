@@ -58,7 +58,7 @@ async def check(customer: Customer, story: Story) -> None:
 
 async def check_shares(found: Arena, stories: dict[str, Story]) -> None:
     """Each replica did a part, together they did all, and each stops in order."""
-    shares = [meter.handled() for meter in found.meters]
+    shares = [meter.handled() for meter in found.replicas]
     assert min(shares) > 0, shares
     assert sum(shares) >= sum(len(b) for s in stories.values() for b in s.envelopes.values())
-    assert [await meter.stop() for meter in found.meters] == [0] * len(shares)
+    assert [await meter.stop() for meter in found.replicas] == [0] * len(shares)

@@ -34,13 +34,16 @@ class Edge:
         self.url = f"http://127.0.0.1:{self.port}/webhooks/stripe"
         self.answers: list[int] = []
         self._server: asyncio.Server
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
         self._server.close()
         await self._server.wait_closed()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def receive(self, body: bytes, signature: str) -> int:
         """The HTTP status that Stripe sees."""
@@ -50,6 +53,11 @@ class Edge:
         except (NoAnswerer, AnswerTimedOut, AnswerFailed):
             return 503
         return answer.status if isinstance(answer, Refusal) else 200
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()

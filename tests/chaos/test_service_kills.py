@@ -1,0 +1,25 @@
+"""Account, subscription, stripe_gateway and invoicing die anywhere; the books are right."""
+
+import os
+import secrets
+
+import pytest
+
+from tests.chaos.firm import firm
+from tests.chaos.trade import trade
+
+SECONDS = 20.0
+FAILPOINTS = 4
+
+
+# It takes a minute on two cores of its own, and must not end for having to share them.
+@pytest.mark.timeout(600)
+async def test_kills_anywhere_leave_the_books_right() -> None:
+    seed = int(os.environ.get("CHAOS_SEED", secrets.randbelow(10**6)))
+    async with firm() as found:
+        report = await trade(found, seed, SECONDS, FAILPOINTS)
+    told = "\n".join(report.lines())
+    print(told)
+    assert not report.problems, told
+    assert report.killer.kills.total() > FAILPOINTS, told
+    assert all(buyer.paid and buyer.completed for buyer in report.buyers), told
