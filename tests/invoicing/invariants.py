@@ -54,10 +54,11 @@ async def check_invoices(connection: asyncpg.Connection, organization_id: str) -
 
 
 def _decoded(row: Any) -> dict[str, Any]:
-    """A row of a bare connection, on which JSON is text."""
+    """A row; on a bare connection JSON is text."""
     values = dict(row)
     for name in ("seller", "buyer"):
-        values[name] = json.loads(values[name]) if values[name] else None
+        if isinstance(values[name], str):
+            values[name] = json.loads(values[name])
     return values
 
 

@@ -96,6 +96,7 @@ async def drop(db: Db, draft: InvoiceRow, lines: tuple[LineRow, ...], reason: st
     pair = {draft.organization_id: draft.invoice_id}
     row = rules.void(draft, reason, db.now)
     await invoices.save_invoices(db, [row])
+    await drafts.forget_holds(db, pair)
     await take_back(db, pair, lines)
     return row
 

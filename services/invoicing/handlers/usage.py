@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.invoicing.rules.usage import record_workflow
-from services.invoicing.store.profiles import find_profile
+from services.invoicing.store.profiles import find_profile, lock_profile
 from services.invoicing.store.usage import add_record, list_records
 from services.invoicing.tables import ProfileRow, UsageRow
 from shared.clock import new_id
@@ -30,6 +30,9 @@ async def add_workflow(fact: WorkflowCharged, db: Db) -> Sequence[Event]:
     if not await add_record(db, row):
         return ()
     profile = await find_profile(db, fact.organization_id)
+    if profile is None:
+        # Nobody has asked for its account yet; its month is closed all the same.
+        profile = await lock_profile(db, fact.organization_id)
     record = usage_record(row, profile)
     return [UsageRecorded(organization_id=fact.organization_id, record=record)]
 

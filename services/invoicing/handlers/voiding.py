@@ -14,7 +14,7 @@ from services.invoicing.handlers.means import Means
 from services.invoicing.handlers.views import UNKNOWN_INVOICE, invoice_of
 from services.invoicing.rules import invoices as rules
 from services.invoicing.rules.corrections import void_refusal
-from services.invoicing.store import invoices
+from services.invoicing.store import drafts, invoices
 from services.invoicing.store.profiles import lock_profile
 from shared.bus import AnswerFailed
 from shared.contracts.account import CreditBalance, RestoreCredits
@@ -74,7 +74,11 @@ class VoidsInvoice(AnsweringStep[VoidInvoice, Voiding, CreditBalance]):
         if row is None:
             raise LookupError("an invoice that was made void is not there")
         lines = (await invoices.list_lines(db, [row]))[row.invoice_id]
-        await take_back(db, {row.organization_id: row.invoice_id}, lines)
+        pair = {row.organization_id: row.invoice_id}
+        if row.number is not None:
+            # What was held has come back as credits like any others; of a draft it may still be.
+            await drafts.forget_holds(db, pair)
+        await take_back(db, pair, lines)
         events: list[Event] = []
         if row.number is not None:
             told = InvoiceVoided(

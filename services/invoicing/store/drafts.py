@@ -70,6 +70,10 @@ _FREE = """
 UPDATE usage_records SET invoice_id = NULL, position = NULL, billed_at = NULL
 WHERE (organization_id, invoice_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
+_UNHOLD = """
+UPDATE usage_records SET hold_id = NULL
+WHERE (organization_id, invoice_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
 _BILL = """
 UPDATE usage_records SET billed_at = $3
 WHERE (organization_id, invoice_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
@@ -122,6 +126,11 @@ async def sum_usage(db: Db, invoices: Pairs) -> Uses:
 async def free_usage(db: Db, invoices: Pairs) -> None:
     """Leave the records of invoices to the next ones."""
     await db.driver.execute(_FREE, *_pairs(invoices))
+
+
+async def forget_holds(db: Db, invoices: Pairs) -> None:
+    """Credits are held no more for what these invoices have taken: account has ended the holds."""
+    await db.driver.execute(_UNHOLD, *_pairs(invoices))
 
 
 async def bill_usage(db: Db, invoices: Pairs) -> None:
