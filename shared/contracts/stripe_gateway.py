@@ -362,7 +362,10 @@ class SubscriptionChanged(Event, frozen=True, kw_only=True):
 
 
 class PlanChangePreview(Reply, frozen=True, kw_only=True):
-    """To be charged now and each period after; `proration_date` makes the charge the same."""
+    """To be charged now and each period after; `proration_date` makes the charge the same.
+
+    Less than 50 cents are not charged now: the proration then comes with the next invoice.
+    """
 
     due_now_cents: int
     proration_cents: int

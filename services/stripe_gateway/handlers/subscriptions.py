@@ -17,6 +17,7 @@ from services.stripe_gateway.rules.subscriptions import (
     PAID_TIER,
     PAID_UNTIL,
     UNMARKED,
+    due_now,
     lowered_until,
     main_item,
 )
@@ -88,7 +89,7 @@ class PreviewChange(StripeStep[PreviewPlanChange, PreviewState, Preview | Refusa
         proration = sum(line.amount for line in value.lines.data if line.proration)
         moment = datetime.fromtimestamp(int(state.proration_date.timestamp()), UTC)
         reply = PlanChangePreview(
-            due_now_cents=value.amount_due,
+            due_now_cents=due_now(value),
             proration_cents=proration,
             next_period_cents=state.price_cents,
             proration_date=moment,

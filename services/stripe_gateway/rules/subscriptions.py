@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
+from services.stripe_gateway.rules.objects import Preview, Subscription, SubscriptionItem
+from services.stripe_gateway.rules.purchases import LEAST_CENTS
 from services.stripe_gateway.rules.states import subscription_status
 from shared.contracts.stripe_gateway import StripeSubscription, SubscriptionStatus
 
@@ -59,6 +60,13 @@ def described(
         pending_tier=pending,
         pending_change_at=_at(until),
     )
+
+
+def due_now(preview: Preview) -> int:
+    """What of an invoice to be is charged at once: too little to be charged waits as the
+    customer's debt, and comes with the next invoice.
+    """
+    return preview.amount_due if preview.amount_due >= LEAST_CENTS else 0
 
 
 def _at(seconds: int | None) -> datetime | None:
