@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from services.stripe_gateway.rules.objects import Preview, Subscription, SubscriptionItem
+from services.stripe_gateway.rules.invoice_objects import Preview
+from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
 from services.stripe_gateway.rules.purchases import LEAST_CENTS
 from services.stripe_gateway.rules.states import subscription_status
 from shared.contracts.stripe_gateway import StripeSubscription, SubscriptionStatus
