@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from services.stripe_gateway.rules.objects import Preview, SubscriptionItem
+from services.stripe_gateway.rules.invoice_objects import Preview
+from services.stripe_gateway.rules.objects import SubscriptionItem
 from services.stripe_gateway.rules.subscriptions import due_now, main_item
 from services.stripe_gateway.settings import StripeSettings
 from services.stripe_gateway.stripe_api import Mark, StripeApi
