@@ -11,7 +11,7 @@ from services.gateway.invoice_desk import InvoiceDesk
 from services.gateway.invoices import InvoiceId
 from services.gateway.parameters import Given
 from services.gateway.slots import Slots
-from shared.contracts.invoicing import DocumentFormat, RenderInvoice
+from shared.contracts.invoicing import Document, DocumentFormat, RenderInvoice
 
 # Laying out hundreds of lines takes a while.
 RENDER_SECONDS = 15.0
@@ -79,6 +79,11 @@ async def _rendered(
         RenderInvoice(organization_ids=desk.organizations, invoice_id=invoice_id, format=form),
         timeout_seconds=RENDER_SECONDS,
     )
+    return document_response(found, form)
+
+
+def document_response(found: Document, form: DocumentFormat) -> Response[bytes]:
+    """A document as browsers show it, under a name that breaks no header."""
     name = UNSAFE_IN_NAMES.sub("_", found.file_name)
     return Response(
         found.content,

@@ -8,6 +8,7 @@ from shared.contracts.base import Refusal, Reply, Request
 from shared.contracts.invoicing import (
     BillingTerms,
     CreditNote,
+    CreditNotes,
     Document,
     GenerateInvoice,
     GetBillingTerms,
@@ -16,6 +17,7 @@ from shared.contracts.invoicing import (
     InvoiceLine,
     Invoices,
     IssueCreditNote,
+    ListCreditNotes,
     ListInvoices,
     ListInvoiceUsage,
     ListPayments,
@@ -25,6 +27,7 @@ from shared.contracts.invoicing import (
     Payment,
     Payments,
     PreviewInvoice,
+    RenderCreditNote,
     RenderInvoice,
     SetBillingTerms,
     UsageRecord,
@@ -154,6 +157,9 @@ def of_acme(reply: Reply) -> Callable[[Any], Reply]:
     return lambda request: reply if "acme" in request.organization_ids else NOT_FOUND
 
 
+DOCUMENT = Document(
+    content=b"%PDF-1.7 \x00\xff", content_type="application/pdf", file_name="INV.pdf"
+)
 USAGE = UsageRecords(records=(RECORD,))
 ANSWERS: Mapping[type[Request[Any]], Any] = {
     ListInvoices: Invoices(invoices=(INVOICE,)),
@@ -164,9 +170,9 @@ ANSWERS: Mapping[type[Request[Any]], Any] = {
     ListPayments: Payments(payments=(PAYMENT,)),
     ListUsageRecords: USAGE,
     ListInvoiceUsage: of_acme(USAGE),
-    RenderInvoice: of_acme(
-        Document(content=b"%PDF-1.7 \x00\xff", content_type="application/pdf", file_name="INV.pdf")
-    ),
+    RenderInvoice: of_acme(DOCUMENT),
+    ListCreditNotes: CreditNotes(credit_notes=(NOTE,)),
+    RenderCreditNote: DOCUMENT,
     VoidInvoice: INVOICE,
     IssueCreditNote: NOTE,
     GetBillingTerms: TERMS,

@@ -70,6 +70,9 @@ EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", f"{ACCOUNT}/costs/export.csv"): ("reader", None),
     ("GET", f"{ACCOUNT}/events"): ("reader", None),
     ("GET", f"{ACCOUNT}/notices"): ("reader", None),
+    ("GET", f"{ACCOUNT}/credit-notes"): ("reader", None),
+    ("GET", f"{ACCOUNT}/credit-notes/{{credit_note_id:str}}/pdf"): ("reader", None),
+    ("GET", f"{ACCOUNT}/credit-notes/{{credit_note_id:str}}/html"): ("reader", None),
     ("POST", f"{ACCOUNT}/agents/{{agent_id:str}}/credentials"): ("manager or service", None),
     ("POST", f"{API}/webhooks/stripe"): ("anyone", None),
     ("GET", f"{API}/plans"): ("anyone", None),
@@ -212,6 +215,7 @@ def address(path: str) -> str:
         .replace("{agent_id:str}", "agent-1")
         .replace("{letter_id:int}", "7")
         .replace("{notice_id:str}", "notice-1")
+        .replace("{credit_note_id:str}", "note-1")
         .replace("{payment_method_id:str}", "pm_1")
         .replace("{invoice_id:str}", "invoice-1")
         .replace("{session_id:str}", "cs_1")
