@@ -85,12 +85,12 @@ function FreeWorkflows() {
 }
 
 function freeSentence(usage: UsageSummaryResponse): string {
+  const each = `${formatMoney(usage.workflow_price)} each`;
   const resets = formatDate(usage.free_workflows_reset_at);
-  const free = plural(usage.free_workflows_remaining, "free workflow");
-  const beyond = `Beyond that, ${formatMoney(usage.workflow_price)} each.`;
-  return usage.free_workflows_limit > 0
-    ? `${free} left until ${resets}. ${beyond}`
-    : `Workflows beyond the plan are ${formatMoney(usage.workflow_price)} each.`;
+  if (usage.free_workflows_limit === 0) return `Workflows beyond the plan are ${each}.`;
+  return usage.free_workflows_remaining > 0
+    ? `${plural(usage.free_workflows_remaining, "free workflow")} left until ${resets}. Beyond that, ${each}.`
+    : `The free workflows of this month are used; new ones come on ${resets}. Until then, ${each}.`;
 }
 
 export function UsageSkeleton() {
