@@ -1,7 +1,7 @@
 """Invoices as PDF and HTML: true to the document, harmless, readable in many alphabets."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from io import BytesIO
@@ -213,6 +213,13 @@ def test_a_pdf_tells_readers_what_it_is() -> None:
     root = reader.root_object
     assert cast("DictionaryObject", root["/MarkInfo"])["/Marked"]  # for who listens to it
     assert str(root["/Lang"]) == "en"
+
+
+def test_an_invoice_is_finalized_within_a_second() -> None:
+    moment = NOVEMBER + timedelta(microseconds=123_456)
+    reader = PdfReader(BytesIO(render_pdf(document(issued_at=moment))))
+    assert reader.metadata is not None
+    assert reader.metadata.creation_date == NOVEMBER
 
 
 async def test_it_is_drawn_apart_just_the_same() -> None:

@@ -60,7 +60,8 @@ class Drawing:
         if process.returncode == REFUSED:
             raise NotDrawn(complaint.decode(errors="replace")[:300])
         if process.returncode or not 0 < len(drawn) <= LARGEST_PDF_BYTES:
-            raise NotDrawn(f"drawing ended with {process.returncode}")
+            last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+            raise NotDrawn(f"drawing ended with {process.returncode}: {last[:200]}")
         return drawn
 
 

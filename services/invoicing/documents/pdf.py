@@ -60,8 +60,10 @@ def render_pdf(document: InvoiceDocument, folder: str | None = None) -> bytes:
         ignore_system_fonts=True,
         sys_inputs={"sheet": msgspec.json.encode(sheet_of(document)).decode()},
     )
+    # Typst refuses a time with a fraction of a second, which every real one has.
+    issued_at = document.issued_at.astimezone(UTC).replace(microsecond=0)
     try:
-        drawn = compiler.compile(format="pdf", timestamp=document.issued_at.astimezone(UTC))
+        drawn = compiler.compile(format="pdf", timestamp=issued_at)
     except typst.TypstError as error:
         raise NotDrawn(f"it cannot be set: {error.message}"[:300]) from error
     if not isinstance(drawn, bytes) or len(drawn) > LARGEST_PDF_BYTES:
