@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.journeys.system import System, build_system
+from services.invoicing.app import service as invoicing
+from tests.journeys.system import OWNERS, System, build_system
 from tests.servers import Servers, start_servers
 
 
@@ -21,7 +22,8 @@ async def system(
     journey_servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[System]:
     """Everything, running."""
-    built = await build_system(journey_servers, tmp_path_factory.mktemp("journeys"))
+    folder = tmp_path_factory.mktemp("journeys")
+    built = await build_system(journey_servers, folder, (*OWNERS, invoicing))
     try:
         built.start()
         yield built

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from services.account.app import service as account
 from services.gateway.service_keys import new_service_key
 from services.stripe_gateway.app import service as stripe_gateway
 from services.subscription.app import service as subscription
+from shared.service import Service
 from tests.journeys.buy_credits import Shop
 from tests.servers import Servers, free_port
 from tests.stack import Stack, build_stack
@@ -44,7 +45,7 @@ STRIPE = {
 # A plan that may be tried; the other tiers are as they always are.
 TRIAL_DAYS = 14
 TIERS = json.dumps({"byo": {"trial_days": TRIAL_DAYS}})
-SERVICES = ("account", "subscription", "stripe_gateway")
+OWNERS = (account, subscription, stripe_gateway)
 
 
 class Process:
@@ -95,7 +96,7 @@ class Process:
 class System:
     """Every process and the sandbox, behind the gateway's address."""
 
-    def __init__(self, stack: Stack, folder: Path) -> None:
+    def __init__(self, stack: Stack, folder: Path, names: Sequence[str]) -> None:
         self.stack = stack
         self.time = folder / "time"
         travels = {"TIME_MACHINE": str(self.time)}
@@ -105,7 +106,7 @@ class System:
             folder / "sandbox", self.url + WEBHOOK_PATH, **travels
         )
         self.processes: dict[str, Process] = {}
-        for name in SERVICES:
+        for name in names:
             given = {**stack.environment(name), **STRIPE, **travels}
             given |= {"HTTP_PORT": str(free_port()), "TIERS": TIERS}
             if name == "stripe_gateway":
@@ -180,7 +181,9 @@ class System:
             yield Shop(http, organization_id)
 
 
-async def build_system(servers: Servers, folder: Path) -> System:
+async def build_system(
+    servers: Servers, folder: Path, owners: tuple[Service, ...] = OWNERS
+) -> System:
     """An installation with databases and a bus of its own."""
-    owners = (account, subscription, stripe_gateway)
-    return System(await build_stack(servers, folder, owners), folder)
+    stack = await build_stack(servers, folder, owners)
+    return System(stack, folder, [each.name for each in owners])
