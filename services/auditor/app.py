@@ -9,7 +9,7 @@ from services.auditor.handlers.means import Means
 from services.auditor.handlers.rounds import Discover, Rounds
 from services.auditor.settings import AuditorSettings
 from services.auditor.tables import metadata
-from shared.contracts import account, cost_metering, stripe_gateway, subscription
+from shared.contracts import account, cost_metering, invoicing, stripe_gateway, subscription
 from shared.contracts import auditor as contracts
 from shared.contracts.base import Event
 from shared.service import Service
@@ -21,6 +21,8 @@ HINTS: tuple[type[Event], ...] = (
     account.AccountOpened,
     account.CreditsChanged,
     cost_metering.CostsRecorded,
+    invoicing.InvoiceChanged,
+    invoicing.PaymentChanged,
     stripe_gateway.ChargeChanged,
     stripe_gateway.MoneyMoved,
     stripe_gateway.PurchaseReversed,

@@ -6,6 +6,7 @@ from services.invoicing.documents.drawing import Drawing
 from services.invoicing.handlers import (
     autobilling,
     charging,
+    control,
     mirroring,
     paying,
     profiles,
@@ -23,8 +24,9 @@ from services.invoicing.handlers.voiding import VoidsInvoice
 from services.invoicing.settings import InvoicingSettings
 from services.invoicing.store.dunning import next_due
 from services.invoicing.tables.payments import metadata
-from shared.contracts import account, stripe_gateway, subscription
+from shared.contracts import account, auditor, stripe_gateway, subscription
 from shared.contracts import invoicing as contracts
+from shared.contracts.operations import ListControlRows
 from shared.requests import ReadThen
 from shared.service import Service
 
@@ -47,6 +49,8 @@ service.opens(means.open)
 
 service.hears(account.AccountOpened)(profiles.meet_account)
 service.hears(account.AccountChanged)(profiles.follow_account)
+service.hears(auditor.AccountParked)(control.park_account)
+service.hears(auditor.AccountReleased)(control.release_account)
 service.hears(subscription.PlanChanged)(profiles.follow_plan)
 service.hears(subscription.WorkflowCharged)(usage.add_workflow)
 service.hears(stripe_gateway.PaymentMethodsChanged)(autobilling.follow_methods)
@@ -62,6 +66,9 @@ service.answers(contracts.ListPayments)(paying.list_attempts)
 service.answers(contracts.RenderInvoice)(ReadThen(rendering.read_invoice, rendering.render))
 service.answers(contracts.RenderCreditNote)(ReadThen(rendering.read_credit_note, rendering.render))
 service.answers(contracts.ListCreditNotes)(list_credit_notes)
+
+service.answers(contracts.GetInvoicingTotals)(control.get_invoicing_totals)
+service.answers(ListControlRows)(control.list_control_rows)
 
 service.answers(contracts.GetBillingTerms)(terms.get_terms)
 service.answers(contracts.SetBillingTerms, writes=True)(terms.set_terms)

@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from shared.contracts.base import Contract, Event, Organization, PageLimit, Reply, Request, Text
+from shared.contracts.base import (
+    AwareTime,
+    Contract,
+    Event,
+    Organization,
+    PageLimit,
+    Reply,
+    Request,
+    Text,
+)
 from shared.contracts.stripe_gateway import ChargeStatus, StripeId
 from shared.contracts.subscription import CoveredBy, TierName
 
@@ -328,6 +337,39 @@ class RenderCreditNote(Request[Document], frozen=True, kw_only=True):
     organization_id: Organization
     credit_note_id: Text
     format: DocumentFormat = "pdf"
+
+
+class InvoicingTotals(Reply, frozen=True, kw_only=True):
+    """What the auditor compares: our invoices that are not void, and their usage."""
+
+    sequence: int
+    usage_until: int
+    chargeable_cents_until: int
+    invoiced_picousd: int
+    lines_picousd: int
+    rounded_picousd: int
+    carried_picousd: int
+    lines_cents: int
+    subtotals_cents: int
+    numbered: int
+    highest_number: int
+    credits_applied_cents: int
+    paid_cents: int
+    standing_payments_cents: int
+    payments_cents: int
+    paid_again: int
+    drafts: int
+    unsettled: int
+    parked_by_itself: int
+    altered: int
+    untold: int
+
+
+class GetInvoicingTotals(Request[InvoicingTotals], frozen=True, kw_only=True):
+    """Control totals of one organization's billing."""
+
+    organization_id: Organization
+    until: AwareTime | None = None
 
 
 class UsageRecorded(Event, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from tests.architecture.code import ROOT, functions, owners, short, sources, tre
 
 MAX_FILE_LINES = 300
 # A contract module is one owner's list of data, read from top to bottom like a table.
-MAX_CONTRACT_LINES = 450
+MAX_CONTRACT_LINES = 500
 MAX_FUNCTION_LINES = 50
 MAX_README_LINES = 40
 # The chassis without contracts (their size is the system's), migrations, and what agents import.

@@ -18,10 +18,9 @@ from services.stripe_gateway.settings import StripeSettings
 from services.subscription.app import service as subscription
 from services.subscription.settings import SubscriptionSettings
 from shared.bus import Bus
-from shared.runtime import Runtime, Times
+from shared.runtime import Runtime
 from shared.service import Service
 from shared.settings import ServiceSettings
-from shared.steps import StepTimes
 from tests.auditor.house import QUICK, House, Organization, Owners
 from tests.servers import Servers, start_servers
 from tests.stack import Stack, build_stack
@@ -86,8 +85,7 @@ async def owners(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 @pytest.fixture(scope="module")
 async def auditors(stack: Stack, owners: Owners) -> AsyncIterator[list[Runtime]]:
     """Two of them, as in production."""
-    times = Times(steps=StepTimes(lease_seconds=5.0, call_seconds=4.0))
-    runtimes = [Runtime(auditor, settings_of(stack, auditor), times=times) for _ in range(2)]
+    runtimes = [Runtime(auditor, settings_of(stack, auditor)) for _ in range(2)]
     apps = [runtime.app() for runtime in runtimes]
     for app in apps:
         await app.start()

@@ -1,5 +1,6 @@
 """The owners' databases and requests in one hand: histories that agree, and what spoils them."""
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from shared.contracts.auditor import (
 )
 from shared.contracts.base import Event, Refusal, Reply, Request, event_subject, name_of
 from shared.contracts.cost_metering import GetControlTotals
-from shared.contracts.invoicing import ListUsageRecords
+from shared.contracts.invoicing import GenerateInvoice, GetBillingTerms, ListUsageRecords
 from shared.contracts.stripe_gateway import MoneyMoved
 from shared.contracts.subscription import CompleteWorkflow, ReserveWorkflow
 from shared.contracts.usage import usage_subject
@@ -72,6 +73,7 @@ class House:
         self.owners = owners
         self.bus = bus
         self.told: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        self._free = asyncio.Lock()
         self._connections: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
 
     async def listen(self) -> None:
@@ -91,10 +93,11 @@ class House:
 
     async def sql(self, service: str, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Run a statement as the role that owns a service's tables."""
-        if service not in self._connections:
-            dsn = self.stack.databases[service].owner_dsn
-            self._connections[service] = await asyncpg.connect(dsn)
-        return await self._connections[service].fetch(statement, *values)
+        async with self._free:
+            if service not in self._connections:
+                dsn = self.stack.databases[service].owner_dsn
+                self._connections[service] = await asyncpg.connect(dsn)
+            return await self._connections[service].fetch(statement, *values)
 
     async def ask(self, request: Request[R], **options: Any) -> R:
         """An answer that is not a refusal."""
@@ -143,6 +146,7 @@ class Organization:
         await self.pay(2_900)
         await self.pay(1_000)
         await self.heard()
+        await self.bill()
 
     async def close(self) -> None:
         """Its agent goes."""
@@ -192,6 +196,15 @@ class Organization:
         may be told late or never.
         """
         charge_id, at = uuid4().hex, datetime.now(UTC)
+        await self.sql(
+            "invoicing",
+            """INSERT INTO payments (organization_id, payment_id, invoice_id, amount_cents, status,
+                   created_at, succeeded_at)
+               VALUES ($1, $2, 'of-' || $2, $3, 'succeeded', $4, $4)""",
+            charge_id,
+            cents,
+            at,
+        )
         fact = MoneyMoved(
             organization_id=self.organization_id,
             movement_id=f"charge:{charge_id}",
@@ -223,6 +236,24 @@ class Organization:
             told_in_seconds,
         )
         return charge_id
+
+    async def bill(self) -> None:
+        """What was used beyond free workflows, paid by the credits that were held for it."""
+        request = GenerateInvoice(organization_id=self.organization_id, requested_by="op-1")
+        answer = await self.house.ask(request, idempotency_key=uuid4().hex)
+        assert answer.invoice is not None
+        assert answer.invoice.credits_applied_cents == 1_000
+
+    async def parked_reason(self) -> str | None:
+        """Why invoicing bills nothing, if it does not."""
+        request = GetBillingTerms(organization_id=self.organization_id)
+        return (await self.house.ask(request)).parked_reason
+
+    async def refusal_to_bill(self) -> str | None:
+        """Why no invoice is made now."""
+        request = GenerateInvoice(organization_id=self.organization_id, requested_by="op-1")
+        answer = await self.house.bus.ask(request, idempotency_key=uuid4().hex)
+        return answer.code if isinstance(answer, Refusal) else None
 
     async def paid_again(self) -> None:
         """Another dollar."""

@@ -90,7 +90,8 @@ BOOKS: Mapping[str, str] = {
         FROM holds WHERE organization_id = $1 AND status = 'held' AND amount_cents > 0""",
     "applications": """
         SELECT invoice_id AS key, applied_cents AS amount
-        FROM applications WHERE organization_id = $1 AND restored_at IS NULL""",
+        FROM applications
+        WHERE organization_id = $1 AND restored_at IS NULL AND applied_cents > 0""",
 }
 
 

@@ -9,7 +9,8 @@ from prometheus_client import Counter
 
 from services.auditor.handlers.means import MOST_ROWS, Means
 from services.auditor.handlers.verdicts import Verdict, keep_verdict
-from services.auditor.rules.checks import BY_NAME, OWNERS, Pipe
+from services.auditor.rules.checks import BY_NAME, OWNERS
+from services.auditor.rules.forms import Pipe
 from services.auditor.rules.judging import (
     Cut,
     Evidence,
@@ -24,6 +25,7 @@ from services.auditor.rules.judging import (
 from services.auditor.store import rounds, suspicions, watches
 from shared.contracts.base import Event
 from shared.contracts.cost_metering import GetControlTotals
+from shared.contracts.invoicing import GetInvoicingTotals
 from shared.contracts.subscription import GetWorkflowTotals
 from shared.database import Db
 from shared.failpoints import failpoint
@@ -111,7 +113,7 @@ class Look(Step[LookState, Outcome]):
         if isinstance(request, GetControlTotals):
             hours = {"first_hour": asked.cut.first_hour, "end_hour": asked.cut.end_hour}
             request = msgspec.structs.replace(request, **hours)
-        elif isinstance(request, GetWorkflowTotals):
+        elif isinstance(request, GetWorkflowTotals | GetInvoicingTotals):
             request = msgspec.structs.replace(request, until=asked.cut.until)
         answer = await self._means.ask(owner, request)
         return None if answer is None else msgspec.structs.asdict(answer)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from nats.js.errors import NotFoundError
 from prometheus_client import Counter
 
-from services.auditor.rules.checks import CHECKS, Pipe
+from services.auditor.rules.checks import CHECKS
+from services.auditor.rules.forms import Pipe
 from services.auditor.settings import AuditorSettings
 from shared.bus import AnswerFailed, AnswerTimedOut, Bus, NoAnswerer
 from shared.contracts.base import Refusal, Reply, Request, event_subject

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from services.auditor.rules.checks import BY_NAME, CHECKS, Check, Pipe
+from services.auditor.rules.checks import BY_NAME, CHECKS
+from services.auditor.rules.forms import Check, Pipe
 from shared.contracts.auditor import Figure, RowDifference
 from shared.contracts.base import owner_of
 

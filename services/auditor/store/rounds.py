@@ -22,6 +22,9 @@ WHERE number = $1 AND looks_open > 0 RETURNING looks_open
 # What was looked at is written elsewhere; a concluded step of ours has nothing more to tell.
 _FORGET = "DELETE FROM steps WHERE status = 'concluded' AND kind IN ('look', 'discover')"
 
+# Looks that have not ended by then were left by somebody who was killed.
+GIVEN_UP_AFTER = timedelta(seconds=60)
+
 
 class Round:
     """A round as it stands."""
@@ -29,11 +32,15 @@ class Round:
     def __init__(self, row: asyncpg.Record) -> None:
         self.number: int = row["number"]
         self.begun_at: datetime = row["begun_at"]
+        self.looks_open: int = row["looks_open"]
         self.finished_at: datetime | None = row["finished_at"]
 
     def is_over(self, at: datetime, every: timedelta) -> bool:
-        """Whether the next one is due."""
-        return self.number == 0 or at >= self.begun_at + every
+        """Whether the next one is due: looks that take long must not pile up."""
+        if self.number == 0:
+            return True
+        patience = max(every, GIVEN_UP_AFTER) if self.looks_open else every
+        return at >= self.begun_at + patience
 
     def age(self, at: datetime) -> timedelta:
         """How long ago the last one was finished; since the beginning if none ever was."""

@@ -62,7 +62,7 @@ BOOKS: Mapping[str, str] = {
         SELECT reservation_id || '-' || attempt AS key, 1 AS amount FROM workflows
         WHERE organization_id = $1 AND state = 'reserved' AND covered_by = 'credits'""",
     "charged": f"""
-        SELECT workflow_id AS key, unit_price_cents AS amount FROM workflows
+        SELECT workflow_id AS key, 1 AS amount FROM workflows
         WHERE organization_id = $1 AND {_UNTIL}""",
     "chargeable": f"""
         SELECT workflow_id AS key, unit_price_cents AS amount FROM workflows
