@@ -3,7 +3,7 @@
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
 
 import msgspec
 from markupsafe import Markup
@@ -103,7 +103,8 @@ def compose(letter: Letter, sender: tuple[str, str]) -> EmailMessage:
     Raises BadAddress.
     """
     to = read_address(letter.recipient)
-    message = EmailMessage(policy=SMTP if letter.recipient.isascii() else SMTPUTF8)
+    # Seven bits, so that no server on the way has to change it.
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit", utf8=not letter.recipient.isascii()))
     name, address = sender
     message["From"] = Address(_line(name), addr_spec=address)
     message["To"] = to
