@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
+from services.invoicing.documents import drawing as drawing_module
 from services.invoicing.documents import pdf as pdf_module
 from services.invoicing.documents.document import DocumentStatus, InvoiceDocument, Party
 from services.invoicing.documents.drawing import Drawing
@@ -248,6 +249,15 @@ def test_what_credit_notes_took_off_and_a_taxs_own_name_are_printed() -> None:
     sums = [(each.label, each.amount) for each in sheet_of(said).sums]
     assert ("VAT (19%)", "$232.67") in sums
     assert sums[-2:] == [("Credit notes", "−$10.00"), ("Amount due", "$1,427.23")]
+
+
+async def test_a_drawing_that_breaks_is_told_without_what_was_to_be_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drawing_module, "MODULE", "tests.invoicing.broken_drawing")
+    with pytest.raises(NotDrawn) as error:
+        await Drawing().pdf(document(buyer=Party(name="CANARY")))
+    assert str(error.value) == "drawing ended with 1, ValueError"
 
 
 def test_html_needs_nothing_but_its_own_style() -> None:

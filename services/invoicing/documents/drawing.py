@@ -60,9 +60,14 @@ class Drawing:
         if process.returncode == REFUSED:
             raise NotDrawn(complaint.decode(errors="replace")[:300])
         if process.returncode or not 0 < len(drawn) <= LARGEST_PDF_BYTES:
-            last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-            raise NotDrawn(f"drawing ended with {process.returncode}: {last[:200]}")
+            raise NotDrawn(f"drawing ended with {process.returncode}, {_kind(complaint)}")
         return drawn
+
+
+def _kind(complaint: bytes) -> str:
+    """The kind of error that ended it, without its message, which may tell of a customer."""
+    last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+    return last.partition(":")[0][:80] or "without a word"
 
 
 def main(fonts: str) -> int:
