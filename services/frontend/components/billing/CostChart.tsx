@@ -13,13 +13,18 @@ export default function CostChart({ bars }: { bars: Bars }) {
       <figcaption className="sr-only">
         Costs by day, stacked. “Show as table” tells the numbers.
       </figcaption>
-      <div aria-hidden="true" className="h-64" data-testid="cost-chart">
+      <div className="h-64" data-testid="cost-chart">
         <ResponsiveContainer
           width="100%"
           height="100%"
           initialDimension={{ width: 600, height: 256 }}
         >
-          <BarChart data={bars.days} margin={{ top: 8, right: 12, bottom: 0, left: 4 }}>
+          {/* Arrow keys go from day to day, and what the tooltip says is read out. */}
+          <BarChart
+            title="Costs by day"
+            data={bars.days}
+            margin={{ top: 8, right: 12, bottom: 0, left: 4 }}
+          >
             <CartesianGrid vertical={false} stroke="var(--border)" />
             <XAxis
               dataKey="date"
