@@ -3,7 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.notices.app import endings
+from services.notices.mail.delivery import NotDelivered, SmtpDelivery
+from services.notices.settings import MailServer
 from shared.bus import Bus
 from shared.clock import FixedClock
 from shared.contracts.account import CreditsLow
@@ -23,6 +27,7 @@ from shared.outbox import add_events
 from shared.runtime import Runtime
 from tests.notices.conftest import AT, Customer
 from tests.notices.post import Post
+from tests.notices.test_wording import letter
 from tests.stack import until
 
 
@@ -177,6 +182,27 @@ async def test_a_mail_that_is_refused_for_good_is_not_tried_again(
     (notice,) = await customer.mailed("refused")
     assert notice.mail_detail == "SMTP 554"
     assert len(post.to(customer.address)) == 1
+
+
+async def test_what_must_be_encrypted_is_never_sent_in_the_open(post: Post) -> None:
+    # This server offers neither.
+    for changes in ({"start_tls": True}, {"tls": True}):
+        server = MailServer(
+            **{
+                "host": "127.0.0.1",
+                "port": post.port,
+                "username": "ada",
+                "password": "CANARY",
+                "tls": False,
+                "start_tls": False,
+                **changes,
+            }
+        )
+        taken = len(post.mails)
+        with pytest.raises(NotDelivered) as error:
+            await SmtpDelivery(server, ("OmoiOS", "billing@omoios.test")).deliver(letter())
+        assert "CANARY" not in str(error.value)
+        assert len(post.mails) == taken
 
 
 async def test_nothing_can_be_smuggled_into_a_mail(customer: Customer, post: Post) -> None:
