@@ -2,6 +2,8 @@
 
 PICOUSD_PER_USD = 10**12
 PICOUSD_PER_CENT = 10**10
+# 100%.
+BASIS_POINTS = 10_000
 
 
 def half_even(numerator: int, denominator: int) -> int:

@@ -24,7 +24,7 @@ from services.invoicing.handlers.voiding import VoidsInvoice
 from services.invoicing.settings import InvoicingSettings
 from services.invoicing.store.dunning import next_due
 from services.invoicing.tables.payments import metadata
-from shared.contracts import account, auditor, stripe_gateway, subscription
+from shared.contracts import account, auditor, cost_metering, stripe_gateway, subscription
 from shared.contracts import invoicing as contracts
 from shared.contracts.operations import ListControlRows
 from shared.requests import ReadThen
@@ -53,6 +53,7 @@ service.hears(auditor.AccountParked)(control.park_account)
 service.hears(auditor.AccountReleased)(control.release_account)
 service.hears(subscription.PlanChanged)(profiles.follow_plan)
 service.hears(subscription.WorkflowCharged)(usage.add_workflow)
+service.hears(cost_metering.CostsRecorded)(usage.add_llm_cost)
 service.hears(stripe_gateway.PaymentMethodsChanged)(autobilling.follow_methods)
 service.hears(stripe_gateway.ChargeChanged)(paying.follow_charge)
 service.hears(stripe_gateway.StripeInvoiceChanged)(mirroring.follow_stripe_invoice)

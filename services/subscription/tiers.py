@@ -14,8 +14,11 @@ Catalogue = MappingProxyType[str, Plan]
 PriceCents = Annotated[int, Meta(ge=50, le=99_999_999)]
 # Stripe lets a trial last two years at most.
 TrialDays = Annotated[int, Meta(ge=0, le=730)]
+# LLM costs are passed on for up to ten times what they are.
+Markup = Annotated[int, Meta(ge=0, le=90_000)]
 # What nobody buys by checkout keeps its price.
 WITHOUT_PRICE = frozenset({"free", "enterprise"})
+WITHOUT_LLM_COSTS = frozenset({"byo"})
 
 DEFAULTS: Final = (
     Plan(
@@ -98,6 +101,7 @@ class TierOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     storage_limit_gb: Limit | UnsetType = UNSET
     trial_days: TrialDays | UnsetType = UNSET
     notes: tuple[str, ...] | UnsetType = UNSET
+    llm_markup_basis_points: Markup | UnsetType | None = UNSET
 
 
 def read_catalogue(overrides: str) -> Catalogue:
@@ -111,6 +115,8 @@ def read_catalogue(overrides: str) -> Catalogue:
             raise ValueError(f"`tiers` gives {tier} a price, which it cannot have")
         if override.trial_days and plans[tier].interval != "month":
             raise ValueError(f"`tiers` gives {tier} a trial, which it cannot have")
+        if tier in WITHOUT_LLM_COSTS and override.llm_markup_basis_points not in {UNSET, None}:
+            raise ValueError(f"`tiers` charges LLM costs on {tier}, whose customers pay their own")
         plans[tier] = msgspec.structs.replace(plans[tier], **_given(override))
     return MappingProxyType(dict(plans))
 

@@ -36,7 +36,8 @@ DAY_SECONDS = 86_400
 
 class Plan(Contract, frozen=True, kw_only=True):
     """A tier as it is offered; `price_cents` is null when it is agreed upon in person, and
-    `trial_days` are free for who has had no plan yet.
+    `trial_days` are free for who has had no plan yet. LLM costs are passed on with
+    `llm_markup_basis_points` upon them (10,000 are 100%), or (null) never charged.
     """
 
     tier: TierName
@@ -48,6 +49,7 @@ class Plan(Contract, frozen=True, kw_only=True):
     storage_limit_gb: int
     trial_days: int = 0
     notes: tuple[str, ...] = ()
+    llm_markup_basis_points: int | None = None
 
 
 class Plans(Reply, frozen=True, kw_only=True):
@@ -222,6 +224,7 @@ class PlanChanged(Event, frozen=True, kw_only=True):
     pending_tier: TierName | None
     pending_change_at: datetime | None
     changed_at: datetime
+    llm_markup_basis_points: int | None = None
 
 
 class Reservation(Reply, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.invoicing.life import living
@@ -16,10 +16,13 @@ ACTIONS = st.lists(
         st.tuples(st.just("buy"), CENTS),
         st.tuples(st.just("gift"), st.tuples(CENTS, st.integers(1, 60))),
         st.tuples(st.just("run"), st.tuples(CENTS, st.sampled_from(["none", "credits"]))),
+        st.tuples(st.just("run"), st.tuples(CENTS, st.sampled_from(["none", "credits"]))),
         st.tuples(st.just("late"), CENTS),
         st.tuples(st.just("reserve"), CENTS),
         st.tuples(st.just("release"), st.none()),
         st.tuples(st.just("invoice"), st.none()),
+        st.tuples(st.just("invoice"), st.none()),
+        st.tuples(st.just("pay"), st.tuples(WHICH, st.just(True))),
         st.tuples(st.just("void"), WHICH),
         st.tuples(st.just("correct"), st.tuples(WHICH, CENTS)),
         st.tuples(st.just("pay"), st.tuples(WHICH, st.booleans())),
@@ -31,6 +34,35 @@ ACTIONS = st.lists(
     min_size=6,
     max_size=20,
 )
+
+
+# With all of it once, whatever is drawn.
+LIFE = [
+    ("buy", 2000),
+    ("gift", (700, 20)),
+    ("run", (1500, "credits")),
+    ("run", (2500, "none")),
+    ("reserve", 300),
+    ("terms", (1000, 1900)),
+    ("invoice", None),
+    ("pay", (0, False)),
+    ("pay", (0, True)),
+    ("pay", (0, True)),
+    ("refund", (0, 200)),
+    ("refund", (0, 3000)),
+    ("correct", (0, 500)),
+    ("dispute", (0, 1800)),
+    ("run", (900, "none")),
+    ("invoice", None),
+    ("void", 1),
+    ("late", 800),
+    ("pass", 900),
+    ("correct", (2, 100)),
+    ("dispute", (0, 0)),
+    ("release", None),
+    ("pay", (2, True)),
+    ("refund", (2, 900)),
+]
 
 
 def test_money_is_where_the_oracle_says(stack: Stack) -> None:
@@ -46,6 +78,7 @@ def test_money_is_where_the_oracle_says(stack: Stack) -> None:
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+    @example(LIFE)
     @given(ACTIONS)
     def lives(actions: list[tuple[str, Any]]) -> None:
         asyncio.run(live(actions))

@@ -44,6 +44,11 @@ async def follow_plan(fact: PlanChanged, db: Db) -> Sequence[Event]:
     """The tier decides which kinds of use are billed."""
     profile = await lock_profile(db, fact.organization_id)
     if fact.version > profile.plan_version:
-        changed = msgspec.structs.replace(profile, tier=fact.tier, plan_version=fact.version)
+        changed = msgspec.structs.replace(
+            profile,
+            tier=fact.tier,
+            plan_version=fact.version,
+            llm_markup_basis_points=fact.llm_markup_basis_points,
+        )
         await save_profile(db, changed)
     return ()

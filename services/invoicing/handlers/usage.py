@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.invoicing.rules.usage import record_workflow
+import msgspec
+
+from services.invoicing.rules.usage import record_llm_cost, record_workflow
+from services.invoicing.store.invoices import find_last_number
 from services.invoicing.store.profiles import find_profile, lock_profile
 from services.invoicing.store.usage import add_record, list_records
 from services.invoicing.tables import ProfileRow, UsageRow
 from shared.clock import new_id
 from shared.contracts.base import Event, Refusal
+from shared.contracts.cost_metering import CostsRecorded
 from shared.contracts.invoicing import (
     ListUsageRecords,
     UsageRecord,
@@ -33,6 +37,25 @@ async def add_workflow(fact: WorkflowCharged, db: Db) -> Sequence[Event]:
     if profile is None:
         # Nobody has asked for its account yet; its month is closed all the same.
         profile = await lock_profile(db, fact.organization_id)
+    record = usage_record(row, profile)
+    return [UsageRecorded(organization_id=fact.organization_id, record=record)]
+
+
+async def add_llm_cost(fact: CostsRecorded, db: Db) -> Sequence[Event]:
+    """Pass on what LLM calls cost, where the plan says so: one record an announcement.
+
+    What is below zero takes back costs that were announced before, and names the invoice that it
+    corrects.
+    """
+    profile = await find_profile(db, fact.organization_id)
+    if profile is None or profile.llm_markup_basis_points is None:
+        return ()
+    row = record_llm_cost(fact, new_id(), profile.tier, profile.llm_markup_basis_points)
+    if row.total_picousd < 0:
+        number = await find_last_number(db, fact.organization_id, "llm_cost")
+        row = msgspec.structs.replace(row, corrects_invoice=number)
+    if row.total_picousd == 0 or not await add_record(db, row):
+        return ()
     record = usage_record(row, profile)
     return [UsageRecorded(organization_id=fact.organization_id, record=record)]
 

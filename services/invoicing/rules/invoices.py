@@ -11,11 +11,10 @@ from services.invoicing.rules.lines import Carries, make_lines
 from services.invoicing.rules.taxes import TaxRate
 from services.invoicing.tables.rows import InvoiceRow, LineRow, ProfileRow, Use
 from shared.contracts.invoicing import UsageType
-from shared.money import PICOUSD_PER_CENT, half_even
+from shared.money import BASIS_POINTS, PICOUSD_PER_CENT, half_even
 
 # Stripe takes no less.
 LEAST_DUE_CENTS = 50
-BASIS_POINTS = 10_000
 # Account burns at most so many holds for one invoice (`ApplyCredits`); more make several invoices.
 MAX_HELD_RECORDS = 1000
 # The smallest step of time here: half-open cut-offs that take in a moment end this much after it.

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from services.invoicing.tables import InvoiceRow, LineRow
+from shared.contracts.invoicing import UsageType
 from shared.database import Db
 
 _COLUMNS = InvoiceRow.__struct_fields__
@@ -41,6 +42,11 @@ _FINALIZED_AFTER = """
 SELECT * FROM invoices
 WHERE organization_id = $1 AND kind = 'usage' AND finalized_at > $2 AND status <> 'void'
 ORDER BY number DESC LIMIT 1
+"""
+_LAST_NUMBER = """
+SELECT i.invoice_number FROM invoices i JOIN invoice_lines l USING (organization_id, invoice_id)
+WHERE organization_id = $1 AND l.usage_type = $2 AND i.number IS NOT NULL AND i.status <> 'void'
+ORDER BY i.number DESC LIMIT 1
 """
 # A draft that came to nothing is kept, and shown to nobody.
 _PAGE = """
@@ -92,6 +98,12 @@ async def find_draft(db: Db, organization_id: str) -> InvoiceRow | None:
 async def find_finalized_after(db: Db, organization_id: str, moment: datetime) -> InvoiceRow | None:
     """An invoice of ours that became final after a moment."""
     return _row(await db.driver.fetchrow(_FINALIZED_AFTER, organization_id, moment))
+
+
+async def find_last_number(db: Db, organization_id: str, usage_type: UsageType) -> str | None:
+    """The number of the last invoice that billed this kind of use."""
+    found: str | None = await db.driver.fetchval(_LAST_NUMBER, organization_id, usage_type)
+    return found
 
 
 async def list_invoices(

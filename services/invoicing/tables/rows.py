@@ -36,6 +36,7 @@ class ProfileRow(msgspec.Struct, frozen=True, kw_only=True):
     billing_email: str | None = None
     tier: TierName = "free"
     plan_version: int = 0
+    llm_markup_basis_points: int | None = None
     discount_basis_points: int = 0
     discount_until: datetime | None = None
     tax_basis_points: int = 0

@@ -42,6 +42,8 @@ billing_profiles = Table(
     Column("billing_email", Text),
     Column("tier", Text, nullable=False, server_default="free"),
     Column("plan_version", BigInteger, nullable=False, server_default=NONE_YET),
+    # Put upon LLM costs that are passed on; they are not without it.
+    Column("llm_markup_basis_points", Integer),
     Column("discount_basis_points", Integer, nullable=False, server_default=NONE_YET),
     Column("discount_until", Moment),
     Column("tax_basis_points", Integer, nullable=False, server_default=NONE_YET),

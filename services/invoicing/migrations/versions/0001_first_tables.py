@@ -81,6 +81,7 @@ def _create_profiles() -> None:
         sa.Column("billing_email", sa.Text(), nullable=True),
         sa.Column("tier", sa.Text(), server_default="free", nullable=False),
         sa.Column("plan_version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("llm_markup_basis_points", sa.Integer(), nullable=True),
         sa.Column(
             "discount_basis_points", sa.Integer(), server_default=sa.text("0"), nullable=False
         ),
