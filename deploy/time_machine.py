@@ -244,8 +244,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.time_machine",
         description="Move all that `make run` has started forward in time, the Stripe sandbox too. "
-        "Tokens and leases stay on the machine's clock; what was travelled is kept in the data "
-        "folder, and there is no way back.",
+        "Tokens and leases stay on the machine's clock, and so do agents, whose reports then come "
+        "late; how far it went is kept in the data folder, and there is no way back.",
     )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--to", type=_moment, help="a date or time, such as 2027-01-31T12:00 (UTC)")

@@ -1,11 +1,12 @@
 """Plans as time passes: renewed, changed, unpaid, ended; every process and the sandbox real."""
 
-import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
+import psutil
 import pytest
 
+from services.invoicing.app import service as invoicing
 from services.subscription.rules.periods import add_months
 from tests.journeys.subscriber import (
     COLLECTED,
@@ -16,7 +17,7 @@ from tests.journeys.subscriber import (
     period_start,
     subscriber,
 )
-from tests.journeys.system import TRIAL_DAYS, System, build_system
+from tests.journeys.system import OWNERS, TRIAL_DAYS, System, build_system
 from tests.servers import start_servers
 
 YEAR_SECONDS = 60.0
@@ -27,7 +28,7 @@ DAY = timedelta(days=1)
 async def traveling(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """An installation of its own: nobody else lives through these years."""
     servers = start_servers()
-    built = await build_system(servers, tmp_path_factory.mktemp("traveling"))
+    built = await build_system(servers, tmp_path_factory.mktemp("traveling"), (*OWNERS, invoicing))
     try:
         built.start()
         yield built
@@ -43,12 +44,18 @@ async def customer(traveling: System, organization: str) -> AsyncIterator[Subscr
         yield made
 
 
+def processor_seconds() -> float:
+    """What this process and all that it has started have used of processors so far."""
+    this = psutil.Process()
+    return sum(sum(each.cpu_times()[:2]) for each in (this, *this.children(recursive=True)))
+
+
 async def test_a_year_of_renewals_passes_in_less_than_a_minute(customer: Subscriber) -> None:
     began = await customer.subscribe("pro")
     anchor = period_start(began)
-    before = time.monotonic()
+    before = processor_seconds()
     await customer.travel(add_months(anchor, 12) + COLLECTED)
-    took = time.monotonic() - before
+    took = processor_seconds() - before
     plan = await customer.plan()
 
     assert (plan["tier"], plan["status"]) == ("pro", "active")
@@ -56,6 +63,7 @@ async def test_a_year_of_renewals_passes_in_less_than_a_minute(customer: Subscri
     assert period_end(plan) == add_months(anchor, 13)
     assert customer.money() == [7900] * 13
     assert cents((await customer.account())["total_amount_spent"]) == 13 * 7900
+    # Of one processor, so that it says the same on a machine that is busy with other things.
     assert took < YEAR_SECONDS, f"{took:.1f} s"
 
 
