@@ -136,6 +136,30 @@ async def test_a_declined_card_is_an_answer_and_another_card_pays(
     assert taken == [3000]
 
 
+async def test_a_bank_that_asks_is_told_so_and_nothing_is_paid_yet(
+    system: System, organization: str
+) -> None:
+    async with system.http(organization) as http:
+        debtor = Debtor(system, organization, http)
+        await debtor.save("pm_card_visa")
+        invoice = await debtor.owes()
+        path = f"{API}/invoices/{invoice['id']}"
+        card = await debtor.save("pm_card_authenticationRequired")
+        asked = await debtor.ask("POST", f"{path}/pay", {"payment_method_id": card["id"]})
+        again = await debtor.ask("POST", f"{path}/pay", {"payment_method_id": card["id"]})
+        still = await debtor.ask("GET", path)
+        listed = await debtor.ask("GET", f"{path}/payments")
+        taken = await debtor.taken()
+
+    assert asked["status"] == again["status"] == "requires_action"
+    assert asked["client_secret"].startswith(f"{asked['stripe_payment_intent_id']}_secret_")
+    assert asked["failure_message"] == "The bank asks you to confirm this payment."
+    assert again["id"] == asked["id"]
+    assert [each["client_secret"] for each in listed] == [None]
+    assert (still["status"], still["amount_paid"]) == ("open", 0.0)
+    assert taken == []
+
+
 async def test_another_organization_can_neither_see_nor_pay_an_invoice(
     system: System, organization: str
 ) -> None:

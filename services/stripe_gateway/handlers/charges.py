@@ -173,7 +173,7 @@ async def keep_intent(db: Db, row: Row[Any], intent: Intent) -> Sequence[Event]:
         "status": status,
         "payment_intent_id": intent.id,
         "failure_code": (code or intent.status) if failed else None,
-        "failure_message": failure_message(code or "") if failed else None,
+        "failure_message": failure_message(code or intent.status) if failed else None,
         "client_secret": intent.client_secret if status == "requires_action" else None,
         "succeeded_at": row.succeeded_at or (db.now if settled else None),
     }

@@ -100,7 +100,7 @@ def charge_for(charge_id: str, invoice: Invoice, intent: Intent | None, at: date
         payment_method_brand=card.brand if card else None,
         payment_method_last4=card.last4 if card else None,
         failure_code=(code or word) if failed else None,
-        failure_message=failure_message(code or "") if failed else None,
+        failure_message=failure_message(code or word) if failed else None,
         client_secret=intent.client_secret if intent and status == "requires_action" else None,
         created_at=at,
         succeeded_at=_maybe(invoice.status_transitions.paid_at) if paid else None,

@@ -3,6 +3,7 @@
 from shared.contracts.base import Refusal
 
 DECLINED = "The card was declined. Please use another payment method or ask your bank."
+CONFIRM = "The bank asks you to confirm this payment."
 DECLINES = {
     "insufficient_funds": "The card has insufficient funds.",
     "expired_card": "The card has expired.",
@@ -10,7 +11,8 @@ DECLINES = {
     "lost_card": DECLINED,
     "stolen_card": DECLINED,
     "processing_error": "The bank could not process the card just now. Please try again later.",
-    "authentication_required": "The bank asks you to confirm this payment.",
+    "authentication_required": CONFIRM,
+    "requires_action": CONFIRM,
 }
 
 NO_CUSTOMER = Refusal(
