@@ -44,7 +44,7 @@ async def replicas(stack: Stack, clock: FixedClock) -> AsyncIterator[list[Runtim
 async def publishers(stack: Stack) -> AsyncIterator[Mapping[str, JetStreamContext]]:
     """Who tells what account hears: each its own facts."""
     connected = {}
-    for owner in ("stripe_gateway", "subscription"):
+    for owner in ("stripe_gateway", "subscription", "invoicing"):
         if not stack.servers.keys.credentials_file(owner).exists():
             stack.servers.keys.issue_service(owner, [], datetime.now(UTC))
         connected[owner] = await stack.bus(owner)

@@ -58,12 +58,12 @@ class Process:
         self._log = log
         self._child: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start; `wait` tells when it is ready."""
+    def start(self, failpoints: str = "") -> None:
+        """Start, to die at `failpoints`; `wait` tells when it is ready."""
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.name}"],
-                env=dict(self._environment),
+                env={**self._environment, "FAILPOINTS": failpoints},
                 stdout=log,
                 stderr=log,
             )
@@ -80,6 +80,11 @@ class Process:
                 assert self._child.poll() is None, self.log[-3000:]
                 time.sleep(0.05)
         raise AssertionError(f"{self.name} is not ready: {self.log[-3000:]}")
+
+    def died(self) -> int:
+        """Wait until a failpoint has ended it; how it ended."""
+        assert self._child is not None
+        return self._child.wait(START_SECONDS)
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -121,6 +126,8 @@ class System:
             "AUTH_SECRET": AUTH_SECRET,
             "SERVICE_KEYS": SERVICE_ENTRY,
             "CHECKOUTS_PER_HOUR": "1000",
+            "INVOICES_PER_HOUR": "1000",
+            "PAYMENTS_PER_HOUR": "1000",
             "HTTP_PORT": port,
         }
         self.processes["gateway"] = Process("gateway", gateway, folder / "gateway.log")
