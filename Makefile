@@ -12,7 +12,7 @@ AMOUNT ?= 19.99
 WORKERS ?= $(if $(DATABASE_URL)$(NATS_URL),0,2)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui demo buy travel test check fix bench chaos contracts token credentials clean local dev
+.PHONY: help run ui demo buy travel test check fix bench chaos audit contracts token credentials clean local dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,9 @@ bench: dev ## Measure, and write a report (ARGS=--help)
 
 chaos: dev ## Kill everything again and again, and count every cent (ARGS=--help)
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+audit: local ## See what the auditor found (ARGS=--help; ARGS="explain ID", "release ORG ...", "verify ORG")
+	@exec $(BIN)/python -m deploy.audit $(or $(ARGS),show)
 
 contracts: dev ## Write the OpenAPI and AsyncAPI documents anew
 	@exec $(BIN)/python -m deploy.contracts $(ARGS)

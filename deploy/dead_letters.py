@@ -5,17 +5,12 @@ Asks the service over the bus, as the user `operator`.
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
-import nats.errors
-
-from deploy.files import default_home, default_nats_url
-from shared.bus import AnswerFailed, AnswerTimedOut, Bus, NoAnswerer
-from shared.contracts.base import Done, Refusal, Request
+from deploy.asking import NotDone, ask, connected, settings_of, table, where_options
+from shared.contracts.base import Done, Request
 from shared.contracts.operations import (
     DeadLetter,
     DeadLetters,
@@ -25,21 +20,13 @@ from shared.contracts.operations import (
     ReplayDeadLetters,
     ShowDeadLetter,
 )
-from shared.settings import Settings
-
-USER = "operator"
-CONNECT_TIMEOUT_SECONDS = 5
-
-
-class NotDone(Exception):
-    """Nothing was changed; the message is a sentence for the user."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        answer = asyncio.run(ask(_settings(options), options.service, _request(options)))
+        answer = asyncio.run(_ask(options))
     except NotDone as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -54,30 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def ask(settings: Settings, service: str, request: Request[Any]) -> DeadLetters | Done:
-    """Ask one service; raises NotDone."""
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-            bus = await Bus.connect(settings, USER)
-    except (OSError, TimeoutError, nats.errors.Error) as error:
-        raise NotDone(f"{settings.nats_url} does not let us in; is `make run` running?") from error
-    try:
-        answer: DeadLetters | Done | Refusal = await bus.ask(request, owner=service, principal=USER)
-    except (NoAnswerer, AnswerTimedOut, AnswerFailed) as error:
-        raise NotDone(f"{service} gave no answer: {error}.") from error
-    finally:
-        await bus.close()
-    if isinstance(answer, Refusal):
-        raise NotDone(answer.detail)
+async def _ask(options: argparse.Namespace) -> DeadLetters | Done:
+    async with connected(settings_of(options)) as bus:
+        answer: DeadLetters | Done = await ask(bus, options.service, _request(options))
     return answer
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    given = os.environ.get("NATS_CREDENTIALS")
-    credentials = Path(given) if given else options.home / "keys" / f"{USER}.creds"
-    if not credentials.is_file():
-        raise NotDone(f"There are no credentials in {credentials}.")
-    return Settings(nats_url=options.nats_url, nats_credentials=str(credentials))
 
 
 def _request(options: argparse.Namespace) -> Request[Any]:
@@ -107,12 +74,7 @@ def _table(letters: Sequence[DeadLetter]) -> str:
         )
         for letter in letters
     ]
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (heads, *rows)
-    ]
-    return "\n".join(lines)
+    return table(heads, rows)
 
 
 def _whole(letter: DeadLetter) -> str:
@@ -122,17 +84,8 @@ def _whole(letter: DeadLetter) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = argparse.ArgumentParser(add_help=False, parents=[where_options()])
     shared.add_argument("--service", required=True, help="whose letters, such as cost_metering")
-    shared.add_argument(
-        "--home",
-        type=Path,
-        default=default_home(),
-        help="the data folder of `make run`, with its keys (default: $BILLING_HOME or var)",
-    )
-    shared.add_argument(
-        "--nats-url", default=default_nats_url(), help="the bus (default: %(default)s)"
-    )
     parser = argparse.ArgumentParser(
         prog="python -m deploy.dead_letters",
         description="See, replay or discard what a service could not process.",

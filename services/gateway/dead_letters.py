@@ -28,7 +28,7 @@ from shared.contracts.operations import (
 
 # The services that keep dead letters.
 Keeper = Literal[
-    "cost_metering", "account", "invoicing", "notices", "stripe_gateway", "subscription"
+    "cost_metering", "account", "auditor", "invoicing", "notices", "stripe_gateway", "subscription"
 ]
 LetterId = Annotated[int, Meta(ge=1, le=MAX_EXACT_INTEGER)]
 LetterIds = Annotated[list[LetterId], Meta(min_length=1, max_length=200)]

@@ -59,7 +59,7 @@ from shared.contracts.operations import (
     ShowDeadLetter,
 )
 from shared.credentials import new_key, public_key
-from tests.gateway import billing_answers, invoice_answers
+from tests.gateway import audit_answers, billing_answers, invoice_answers
 
 R = TypeVar("R", bound=Reply)
 
@@ -154,6 +154,7 @@ UNPRICED = UnpricedModel(
 )
 
 ANSWERS: Mapping[type[Request[Any]], Any] = {
+    **audit_answers.ANSWERS,
     **billing_answers.ANSWERS,
     **invoice_answers.ANSWERS,
     GetCostSummary: SUMMARY,

@@ -135,6 +135,13 @@ EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", f"{API}/admin/price-overrides"): ("operator", PRICE),
     ("POST", f"{API}/admin/costs/reprice"): ("operator", REPRICE),
     ("GET", f"{API}/admin/producer-holes"): ("operator", None),
+    ("GET", f"{API}/admin/parked-accounts"): ("operator", None),
+    ("POST", f"{API}/admin/parked-accounts/release"): (
+        "operator",
+        {"organization_id": "acme", "reason": "known"},
+    ),
+    ("GET", f"{API}/admin/findings"): ("operator", None),
+    ("GET", f"{API}/admin/findings/{{finding_id:str}}"): ("operator", None),
     ("GET", f"{API}/admin/dead-letters"): ("operator", None),
     ("GET", f"{API}/admin/dead-letters/{{letter_id:int}}"): ("operator", None),
     ("POST", f"{API}/admin/dead-letters/replay"): ("operator", {"letter_ids": [7]}),
@@ -215,6 +222,7 @@ def address(path: str) -> str:
         .replace("{agent_id:str}", "agent-1")
         .replace("{letter_id:int}", "7")
         .replace("{notice_id:str}", "notice-1")
+        .replace("{finding_id:str}", "finding-1")
         .replace("{credit_note_id:str}", "note-1")
         .replace("{payment_method_id:str}", "pm_1")
         .replace("{invoice_id:str}", "invoice-1")
