@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 -- the methods of a step have their form
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import ClassVar
 
 import msgspec
@@ -30,6 +31,8 @@ class SendMail(Step[Letter, Outcome]):
 
     kind: ClassVar[str] = "send_mail"
     state = Letter
+    # It holds an address and a name; that it was sent is written down with the notice.
+    kept_for = timedelta(days=1)
 
     def __init__(self, means: Means) -> None:
         self._means = means
