@@ -35,7 +35,7 @@ AUTH_SECRET = "a secret of the journeys, longer than 32 bytes"
 SERVICE_KEY, SERVICE_ENTRY = new_service_key("platform")
 FRONTEND = "http://localhost:3000"
 WEBHOOK_PATH = "/api/billing/webhooks/stripe"
-START_SECONDS = 40.0
+START_SECONDS = 120.0
 STRIPE = {
     "STRIPE_SECRET_KEY": SECRET_KEY,
     "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
