@@ -38,7 +38,7 @@ from shared.steps import prepare_step
 # Invoices that one round of a job acts on; the next round follows in seconds.
 MOST_AT_ONCE = 50
 # How soon it is looked again whether a customer who pays by hand has finished.
-LOOK_AGAIN = timedelta(minutes=10)
+LOOK_AGAIN = timedelta(hours=1)
 
 
 async def begin(db: Db, profile: ProfileRow, invoice: InvoiceRow) -> Sequence[Event]:

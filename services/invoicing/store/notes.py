@@ -17,6 +17,7 @@ SELECT EXISTS (
 _PAID_BY = """
 SELECT payment_id FROM payments
 WHERE organization_id = $1 AND invoice_id = $2 AND status IN ('succeeded', 'partially_refunded')
+  AND NOT surplus
 """
 
 

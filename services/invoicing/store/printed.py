@@ -10,7 +10,7 @@ MOST_NOTES = 200
 _PAYING = """
 SELECT * FROM payments
 WHERE organization_id = $1 AND invoice_id = $2
-  AND status IN ('succeeded', 'refunded', 'partially_refunded')
+  AND status IN ('succeeded', 'refunded', 'partially_refunded') AND NOT surplus
 """
 _NOTES = """
 SELECT * FROM credit_notes

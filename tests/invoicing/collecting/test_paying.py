@@ -9,6 +9,8 @@ import pytest
 from services.invoicing.app import means
 from services.invoicing.handlers.collecting import stop_collecting
 from services.invoicing.store.invoices import find_invoice, save_invoices
+from services.invoicing.store.notes import find_paying
+from services.invoicing.store.printed import find_paying as printed_payment
 from services.invoicing.store.profiles import lock_profile
 from shared.contracts.base import Refusal
 from shared.contracts.invoicing import (
@@ -264,11 +266,18 @@ async def test_money_for_a_void_invoice_goes_back(debtor: Debtor) -> None:
 async def test_a_second_success_is_given_back(debtor: Debtor) -> None:
     invoice_id = await debtor.owes()
     declined = await debtor.pay(invoice_id, "pm_poor")
-    await debtor.pay(invoice_id)
+    paid = await debtor.pay(invoice_id)
     # As a bank might, long after it had declined.
     late = debtor.stripe.set(declined.payment_id, status="succeeded", failure_code=None)
     await debtor.stripe.tell(debtor.organization_id, late)
     await debtor.told_of(PaymentReturned)
+    async with means.database.read() as db:
+        # What a credit note refunds, and a document names, is what has paid it.
+        refundable = await find_paying(db, debtor.organization_id, invoice_id)
+        printed = await printed_payment(db, debtor.organization_id, invoice_id)
+    assert refundable == paid.payment_id
+    assert printed is not None
+    assert printed.payment_id == paid.payment_id
     await debtor.stripe.tell(
         debtor.organization_id, debtor.stripe.charges[declined.payment_id], version=9
     )
