@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from services.invoicing.app import monthly_close
+from services.invoicing.app import means, monthly_close
+from services.invoicing.handlers.drafting import freeze, up_to
 from services.invoicing.rules.profiles import first_close, next_close
+from services.invoicing.store.profiles import lock_profiles
 from shared.contracts.invoicing import Invoice
 from shared.database import Database
 from tests.invoicing.customer import Customer, World
@@ -107,6 +109,41 @@ async def test_an_account_that_is_parked_is_closed_when_it_is_released(
     await customer.sql(park, None)
     (invoice,) = await closed(customer)
     assert invoice.usage_until == month
+
+
+async def test_a_draft_that_somebody_left_is_finished(
+    customer: Customer, database: Database
+) -> None:
+    await customer.account_stands()
+    await customer.complete()
+    # As if its step had been given up.
+    async with database.transaction() as db:
+        profiles = await lock_profiles(db, [customer.organization_id])
+        cuts = {each: up_to(db.now) for each in profiles}
+        await freeze(means, db, profiles, cuts)
+    (draft,) = await customer.invoices()
+    assert (draft.status, draft.invoice_number[:6]) == ("draft", "DRAFT-")
+    customer.clock.advance(timedelta(minutes=6))
+    async with database.transaction() as db:
+        await monthly_close.finish_left(db)
+    (invoice,) = await closed(customer)
+    assert invoice.invoice_id == draft.invoice_id
+
+
+async def test_more_holds_than_account_may_be_asked_for_at_once_make_two_invoices(
+    customer: Customer, month: datetime
+) -> None:
+    await customer.account_stands()
+    await customer.sql(
+        "INSERT INTO usage_records (organization_id, record_id, usage_type, source_id, quantity,"
+        " unit_price_cents, total_picousd, covered_by, tier, hold_id, occurred_at, recorded_at)"
+        " SELECT $1, n::text, 'workflow_completion', n::text, 1, 60, 600000000000, 'credits',"
+        " 'pro', 'hold-' || n, $2::timestamptz, $2::timestamptz FROM generate_series(1, 1001) n",
+        customer.clock.now(),
+    )
+    await pass_until(customer, month + timedelta(hours=1))
+    first, second = await closed(customer, 2)
+    assert [first.lines[0].quantity, second.lines[0].quantity] == [1000, 1]
 
 
 @pytest.fixture
