@@ -30,7 +30,7 @@ from shared.contracts.operations import ListControlRows
 from shared.requests import ReadThen
 from shared.service import Service
 
-CLOSE_SECONDS = 1.0
+CLOSE_SECONDS = 0.25
 LEFT_SECONDS = 60.0
 # How soon after its moment an invoice is charged again, or reminded of.
 DUNNING_SECONDS = 5.0

@@ -28,7 +28,7 @@ from shared.failpoints import failpoint
 from shared.steps import Step, prepare_step
 
 # Months closed in one transaction, and invoices finished in one step.
-CLOSED_AT_ONCE = 1000
+CLOSED_AT_ONCE = 250
 FINISHED_AT_ONCE = 100
 # Ids of holds in one request: some 250 KiB of a message's 1 MiB.
 HOLDS_AT_ONCE = 2000
@@ -99,11 +99,7 @@ class MonthlyClose:
                 step_id = f"finish_invoices:{new_id()}"
                 await prepare_step(db, FinishesInvoices, step_id, Finishing(some))
             # Who has more than one invoice may take is closed again when that one is final.
-            full = {
-                each.organization_id
-                for each in closings
-                if len(each.hold_ids) == rules.MAX_HELD_RECORDS
-            }
+            full = await drafts.list_with_more(db, {each: cuts[each] for each in frozen.drafts})
             closed = {
                 each: next_close(profile.next_close_at)
                 for each, profile in profiles.items()

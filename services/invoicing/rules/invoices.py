@@ -17,6 +17,8 @@ from shared.money import BASIS_POINTS, PICOUSD_PER_CENT, half_even
 LEAST_DUE_CENTS = 50
 # Account burns at most so many holds for one invoice (`ApplyCredits`); more make several invoices.
 MAX_HELD_RECORDS = 1000
+# Of other records so many, which one statement takes well within its time.
+MAX_RECORDS = 100_000
 # The smallest step of time here: half-open cut-offs that take in a moment end this much after it.
 MOMENT = timedelta(microseconds=1)
 

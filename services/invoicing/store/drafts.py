@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.invoicing.rules.invoices import MAX_HELD_RECORDS, Cut
+from services.invoicing.rules.invoices import MAX_HELD_RECORDS, MAX_RECORDS, Cut
 from services.invoicing.rules.lines import Carries
 from services.invoicing.tables import Use
 from shared.contracts.invoicing import UsageType
@@ -23,8 +23,8 @@ min(occurred_at) AS first_at
 """
 _BY_LINE = "position, usage_type, unit_price_cents, late_month, corrects_invoice"
 
-# Adjustments come after what is in its own month. Of records that credits are held for so many
-# are taken as account may be asked to burn at once, the oldest first; the rest waits its turn.
+# Adjustments come after what is in its own month. No more records are taken than one statement
+# takes in time, and account may be asked about at once: the oldest first, the rest another time.
 _CHOSEN = """
 SELECT u.*, d.draft_id,
        dense_rank() OVER (
@@ -42,7 +42,7 @@ JOIN usage_records u ON u.organization_id = d.organization_id
 WHERE u.billed_at IS NULL AND u.invoice_id IS NULL
   AND u.occurred_at < d.usage_until AND u.recorded_at < d.learned_until
 """
-_WITHIN = f"(hold_id IS NULL OR nth <= {MAX_HELD_RECORDS})"
+_WITHIN = f"nth <= CASE WHEN hold_id IS NULL THEN {MAX_RECORDS} ELSE {MAX_HELD_RECORDS} END"
 
 _PREVIEW = f"""
 WITH chosen AS ({_CHOSEN}), uses AS (
@@ -61,6 +61,16 @@ WITH chosen AS ({_CHOSEN}), taken AS (
 )
 SELECT organization_id, {_USE} FROM taken GROUP BY organization_id, {_BY_LINE}
 """  # noqa: S608 -- constants
+_MORE = """
+SELECT d.organization_id
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[])
+     AS d (organization_id, usage_until, learned_until)
+WHERE EXISTS (
+    SELECT 1 FROM usage_records u
+    WHERE u.organization_id = d.organization_id AND u.billed_at IS NULL AND u.invoice_id IS NULL
+      AND u.occurred_at < d.usage_until AND u.recorded_at < d.learned_until
+)
+"""
 _TAKEN = f"""
 SELECT organization_id, {_USE} FROM usage_records
 WHERE (organization_id, invoice_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
@@ -109,6 +119,14 @@ Uses = dict[str, list[Use]]
 async def take_usage(db: Db, drafts: Pairs, cuts: Mapping[str, Cut]) -> Uses:
     """Take all unbilled usage of organizations before their cuts into these drafts."""
     return _by_organization(await db.driver.fetch(_TAKE, *_arguments(drafts, cuts)))
+
+
+async def list_with_more(db: Db, cuts: Mapping[str, Cut]) -> set[str]:
+    """Organizations that have more unbilled usage before their cuts."""
+    until = [cut.usage_until for cut in cuts.values()]
+    learned = [cut.learned_until for cut in cuts.values()]
+    rows = await db.driver.fetch(_MORE, list(cuts), until, learned)
+    return {row["organization_id"] for row in rows}
 
 
 async def find_usage(db: Db, organization_id: str, cut: Cut) -> list[Use]:
