@@ -43,6 +43,8 @@ QUICK = {
     "audit_sweep": 200,
 }
 FREE_WORKFLOWS = 5
+# A busy machine takes its time.
+PATIENCE_SECONDS = 60.0
 
 R = TypeVar("R", bound=Reply)
 
@@ -117,7 +119,7 @@ class House:
 
         rows = await self.sql("auditor", "SELECT number FROM rounds")
         wanted = (rows[0]["number"] if rows else 0) + more
-        await until(finished, lambda number: number >= wanted, 30)
+        await until(finished, lambda number: number >= wanted, PATIENCE_SECONDS)
 
     async def settled(self, organization_id: str) -> "Organization":
         """An organization with a history, all of which has been heard."""
@@ -268,7 +270,11 @@ class Organization:
             usage = await self.house.ask(ListUsageRecords(organization_id=self.organization_id))
             return account.movements, costs.sequence, len(usage.records), account.holds_open
 
-        await until(look, lambda seen: seen[0] >= 2 and seen[1] >= 1 and seen[2:] == (6, 1), 30)
+        await until(
+            look,
+            lambda seen: seen[0] >= 2 and seen[1] >= 1 and seen[2:] == (6, 1),
+            PATIENCE_SECONDS,
+        )
 
     async def sql(self, service: str, statement: str, *values: Any) -> list[asyncpg.Record]:
         """A statement about this organization, `$1`."""
@@ -285,7 +291,7 @@ class Organization:
         async def look() -> list[Finding]:
             return [each for each in await self.findings() if each.check == check]
 
-        return (await until(look, bool, 30))[0]
+        return (await until(look, bool, PATIENCE_SECONDS))[0]
 
     async def explain(self, finding: Finding) -> Explanation:
         """Why it is one."""
@@ -314,4 +320,4 @@ class Organization:
         async def look() -> list[Any]:
             return self.told(kind)
 
-        return await until(look, lambda told: len(told) >= times, 20)
+        return await until(look, lambda told: len(told) >= times, PATIENCE_SECONDS)
