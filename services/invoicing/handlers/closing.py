@@ -27,9 +27,10 @@ from shared.database import Db
 from shared.failpoints import failpoint
 from shared.steps import Step, prepare_step
 
-# Months closed in one transaction, and invoices finished in one step.
+# Months closed in one transaction; invoices finished in one step, for which account keeps as many
+# accounts locked at a time, so that nobody else waits for long.
 CLOSED_AT_ONCE = 250
-FINISHED_AT_ONCE = 100
+FINISHED_AT_ONCE = 25
 # Ids of holds in one request: some 250 KiB of a message's 1 MiB.
 HOLDS_AT_ONCE = 2000
 # A draft that is not final after this long is taken up by a step of its own.
