@@ -1,0 +1,93 @@
+import { mintToken } from "./support/place";
+import { expect, section, signIn, test } from "./support/test";
+
+test("the first visit creates the billing account", async ({ page, organization, openBilling }) => {
+  await openBilling();
+  await expect(page.getByTestId("tier")).toHaveText("Free");
+  const account = await organization.get();
+  expect(account.organization_id).toBe(organization.id);
+  expect(account.status).toBe("pending");
+});
+
+test("subscription data loads: tier, price, period, limits", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await organization.saveCard("pm_card_visa");
+  await organization.subscribe("pro");
+  await openBilling();
+  const plan = section(page, "Current plan");
+  await expect(plan.getByTestId("tier")).toHaveText("Pro");
+  await expect(plan).toContainText("$79 per month");
+  await expect(plan).toContainText("Current period");
+  await expect(page.getByTestId("usage-workflows")).toContainText("0 of 100");
+  await expect(page.getByTestId("usage-agents")).toContainText("0 of 5");
+  await expect(page.getByTestId("usage-storage")).toContainText("of 50 GB");
+});
+
+test("a token signs in by hand, and the session outlives a reload", async ({
+  page,
+  organization,
+}) => {
+  await page.goto("/");
+  await page.getByLabel("Access token").fill("not a token");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert")).toBeVisible();
+  await page.getByLabel("Access token").fill(organization.token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByTestId("tier")).toHaveText("Free");
+  await page.reload();
+  await expect(page.getByTestId("tier")).toHaveText("Free");
+});
+
+test("a session that expires leads back to the sign-in, and on from there", async ({
+  page,
+  organization,
+  context,
+  openBilling,
+}) => {
+  await openBilling();
+  await expect(page.getByTestId("tier")).toHaveText("Free");
+  await context.clearCookies();
+  // Not waited for: the sign-in takes the button's place at once.
+  await page.getByRole("button", { name: "Next invoice" }).dispatchEvent("click");
+  await expect(page.getByLabel("Access token")).toBeVisible();
+  await page.getByLabel("Access token").fill(organization.token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByTestId("tier")).toHaveText("Free");
+});
+
+test("who belongs to two organizations switches between them", async ({ page, organization }) => {
+  const other = `${organization.id}-b`;
+  await signIn(page, mintToken({ [organization.id]: "owner", [other]: "viewer" }));
+  await page.goto("/settings/billing/");
+  await expect(page.getByTestId("tier")).toHaveText("Free");
+  await page.getByLabel("Organization").selectOption(other);
+  await expect(page.getByText(`payments of ${other}`)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Add card" })).toHaveAttribute(
+    "aria-disabled",
+    "true",
+  );
+});
+
+test("a viewer sees everything, and why nothing can be changed", async ({ page, openBilling }) => {
+  await openBilling("viewer");
+  const buy = page.getByRole("button", { name: "Buy credits" });
+  await expect(buy).toHaveAttribute("aria-disabled", "true");
+  await expect(buy).toHaveAccessibleDescription(/viewer/);
+  await buy.click({ force: true });
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+});
+
+test("the customer portal opens, and leads back", async ({ page, organization, openBilling }) => {
+  await organization.saveCard("pm_card_visa");
+  await openBilling();
+  await page.getByRole("button", { name: "Customer portal" }).click();
+  await expect(page.getByText("•••• 4242").or(page.getByText("4242")).first()).toBeVisible();
+  await page
+    .getByRole("link", { name: /return|back/i })
+    .first()
+    .click();
+  await expect(page.getByTestId("tier")).toHaveText("Free");
+});

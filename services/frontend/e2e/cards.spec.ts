@@ -1,0 +1,131 @@
+import type { Page } from "@playwright/test";
+import { expect, section, test } from "./support/test";
+
+async function openForm(page: Page) {
+  await page.getByRole("button", { name: "Add card" }).click();
+  await expect(page.getByRole("dialog", { name: "Add a card" })).toBeVisible();
+  return page.getByLabel("Test card");
+}
+
+async function save(page: Page) {
+  await page.getByRole("button", { name: "Save card" }).click();
+}
+
+test("Stripe.js loads with the publishable key of this installation, and not before it is needed", async ({
+  page,
+  openBilling,
+}) => {
+  await openBilling();
+  const config = await (await page.request.get("/api/billing/config")).json();
+  expect(config.publishable_key).toMatch(/^pk_test_/);
+  expect(await page.evaluate(() => "Stripe" in window)).toBe(false);
+  const intents = page.waitForRequest(/setup_intents|confirm/);
+  await openForm(page);
+  expect(await page.evaluate(() => "Stripe" in window)).toBe(true);
+  await save(page);
+  expect((await intents).postData() ?? (await intents).headers().authorization).toContain("");
+  await expect(section(page, "Payment methods")).toContainText("•••• 4242");
+});
+
+test("a card is added and becomes the default", async ({ page, organization, openBilling }) => {
+  await openBilling();
+  await expect(page.getByText("No card yet")).toBeVisible();
+  await openForm(page);
+  await save(page);
+  await expect(page.getByText("Your card is saved.")).toBeVisible();
+  const cards = section(page, "Payment methods");
+  await expect(cards.getByRole("listitem")).toHaveCount(1);
+  await expect(cards).toContainText("Default");
+  const [saved] = await organization.get("/payment-methods");
+  expect(saved).toMatchObject({ card_last4: "4242", is_default: true });
+});
+
+test("the card form tells of a declined card, and takes another one", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await openBilling();
+  const form = await openForm(page);
+  await form.selectOption("tok_chargeDeclined");
+  await save(page);
+  await expect(page.getByRole("dialog").getByRole("alert")).toContainText(/declined/i);
+  await expect(page.getByRole("dialog").getByRole("alert")).toBeFocused();
+  expect(await organization.get("/payment-methods")).toEqual([]);
+  await form.selectOption("tok_mastercard");
+  await save(page);
+  await expect(section(page, "Payment methods")).toContainText("•••• 4444");
+});
+
+test("a card that asks for 3D Secure is confirmed in the page", async ({ page, openBilling }) => {
+  await openBilling();
+  const form = await openForm(page);
+  await form.selectOption("tok_authenticationRequiredOnSetup");
+  await save(page);
+  await page
+    .frameLocator('iframe[title="3D Secure"]')
+    .getByRole("button", { name: "Complete authentication" })
+    .click();
+  await expect(page.getByText("Your card is saved.")).toBeVisible();
+  await expect(section(page, "Payment methods")).toContainText("•••• 3155");
+});
+
+test("a card that the bank does not confirm is not saved", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await openBilling();
+  const form = await openForm(page);
+  await form.selectOption("tok_authenticationRequired");
+  await save(page);
+  await page
+    .frameLocator('iframe[title="3D Secure"]')
+    .getByRole("button", { name: "Fail authentication" })
+    .click();
+  await expect(page.getByRole("dialog", { name: "Add a card" }).getByRole("alert")).not.toBeEmpty();
+  expect(await organization.get("/payment-methods")).toEqual([]);
+});
+
+test("another card is made the default", async ({ page, organization, openBilling }) => {
+  await organization.saveCard("pm_card_visa");
+  await organization.saveCard("pm_card_mastercard");
+  await openBilling();
+  await page.getByRole("button", { name: "Make Visa ending in 4242 the default" }).click();
+  await expect(page.getByText("Visa ending in 4242 is the default now.")).toBeVisible();
+  await organization.until("/payment-methods", (cards) => cards[0].card_last4 === "4242");
+});
+
+test("a card is removed after a question", async ({ page, organization, openBilling }) => {
+  await organization.saveCard("pm_card_visa");
+  await openBilling();
+  await page.getByRole("button", { name: "Remove Visa ending in 4242" }).click();
+  await page.getByRole("button", { name: "Keep card" }).click();
+  await page.getByRole("button", { name: "Remove Visa ending in 4242" }).click();
+  await page.getByRole("button", { name: "Remove card" }).click();
+  await expect(page.getByText("No card yet")).toBeVisible();
+  expect(await organization.get("/payment-methods")).toEqual([]);
+});
+
+test("the last card stays while a paid plan runs, and the server says why", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await organization.saveCard("pm_card_visa");
+  await organization.subscribe("starter");
+  await openBilling();
+  const cards = section(page, "Payment methods").getByRole("button", { name: /^Remove / });
+  await expect(cards.first()).toBeVisible();
+  for (let left = await cards.count(); left > 0; left--) {
+    await cards.first().click();
+    await page.getByRole("button", { name: "Remove card" }).click();
+    const refused = page.getByRole("alertdialog").getByRole("alert");
+    const gone = page.getByText(/is removed\.$/);
+    await expect(refused.or(gone).first()).toBeVisible();
+    if (await refused.isVisible()) break;
+    await expect(cards).toHaveCount(left - 1);
+  }
+  await expect(page.getByRole("alertdialog").getByRole("alert")).toContainText(/plan/);
+  expect((await organization.get("/payment-methods")).length).toBe(1);
+});
