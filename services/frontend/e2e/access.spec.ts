@@ -9,15 +9,18 @@ test.use({ bypassCSP: true });
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
+interface Found {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
+interface WithAxe {
+  axe: { run: (options: { runOnly: string[] }) => Promise<Found> };
+}
+
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   return page.evaluate(async (tags) => {
-    // biome-ignore lint/suspicious/noExplicitAny: axe defines itself on window
-    const { violations: found } = await (window as any).axe.run({ runOnly: tags });
-    // biome-ignore lint/suspicious/noExplicitAny: its own shape
-    return found.map(
-      (each: any) => `${each.id}: ${each.nodes.map((n: any) => n.html).join(" | ")}`,
-    );
+    const { violations: found } = await (window as unknown as WithAxe).axe.run({ runOnly: tags });
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
   }, TAGS);
 }
 
