@@ -1,4 +1,4 @@
-"""The web page in a real browser, against a whole `make run`: the stories of services/frontend/e2e."""
+"""The web page in a real browser, against all of `make run`: the stories of its `e2e`."""
 
 import os
 import shutil
