@@ -36,7 +36,7 @@ test("an amount beyond the bounds is refused with the server's words", async ({
   await page.getByRole("button", { name: "Buy credits" }).click();
   await page.getByLabel("Amount in dollars").fill("1000.01");
   await page.getByRole("button", { name: "Continue to payment" }).click();
-  await expect(page.getByRole("dialog").getByRole("alert")).toContainText("1000");
+  await expect(page.getByRole("dialog").getByRole("alert")).toContainText("$1,000.00");
 });
 
 test("a checkout that is left leads to the cancel page, and nothing is charged", async ({
@@ -46,7 +46,7 @@ test("a checkout that is left leads to the cancel page, and nothing is charged",
 }) => {
   await openBilling();
   await page.getByRole("button", { name: "Buy credits" }).click();
-  await page.getByRole("button", { name: "$50" }).click();
+  await page.getByRole("button", { name: "$50", exact: true }).click();
   await page.getByRole("button", { name: "Continue to payment" }).click();
   await page
     .getByRole("link", { name: /back|cancel|return/i })
@@ -110,7 +110,7 @@ test("a declined card on the hosted page buys nothing", async ({
 }) => {
   await openBilling();
   await page.getByRole("button", { name: "Buy credits" }).click();
-  await page.getByRole("button", { name: "$25" }).click();
+  await page.getByRole("button", { name: "$25", exact: true }).click();
   await page.getByRole("button", { name: "Continue to payment" }).click();
   await page.getByLabel("Email").fill("buyer@example.com");
   await page

@@ -49,6 +49,11 @@ export default function InvoiceList() {
   const [shown, setShown] = useUrlState("invoice");
   const [paying, setPaying] = useState<InvoiceResponse | null>(null);
   const [isBilling, setIsBilling] = useState(false);
+  // One dialog at a time: what lies below another one could not be reached.
+  const payShown = (invoice: InvoiceResponse) => {
+    setShown(null);
+    setPaying(invoice);
+  };
   return (
     <Section
       id="invoices"
@@ -101,7 +106,7 @@ export default function InvoiceList() {
       </Card>
       <Suspense>
         {shown && (
-          <InvoiceDetails invoiceId={shown} onClose={() => setShown(null)} onPay={setPaying} />
+          <InvoiceDetails invoiceId={shown} onClose={() => setShown(null)} onPay={payShown} />
         )}
         {paying && <PayInvoiceDialog invoice={paying} onClose={() => setPaying(null)} />}
         {isBilling && <UpcomingInvoice onClose={() => setIsBilling(false)} onShow={setShown} />}
