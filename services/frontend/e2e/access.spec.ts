@@ -27,6 +27,7 @@ async function violations(page: Page): Promise<string[]> {
 const DIALOGS = [
   ["Buy credits", "Buy credits"],
   ["Add card", "Add a card"],
+  ["Edit billing details", "Edit billing details"],
   ["Next invoice", "Next invoice"],
   ["Upgrade to Team", "Upgrade to Team?"],
   ["Cancel plan", "Cancel the Pro plan?"],

@@ -80,6 +80,34 @@ test("a viewer sees everything, and why nothing can be changed", async ({ page, 
   await expect(page.getByRole("dialog")).toHaveCount(0);
 });
 
+test("billing details and auto-billing are edited", async ({ page, organization, openBilling }) => {
+  await openBilling();
+  const details = section(page, "Billing details");
+  await expect(details).toContainText(organization.id);
+  await details.getByRole("button", { name: "Edit billing details" }).click();
+  const form = page.getByRole("dialog", { name: "Edit billing details" });
+  await form.getByLabel("Name", { exact: true }).fill("Acme GmbH");
+  await form.getByLabel("Address line 1").fill("Hauptstraße 1");
+  await form.getByLabel("Country, in two letters").fill("de");
+  await form.getByLabel("Billing email").fill("nobody");
+  await form.getByRole("checkbox", { name: "Auto-billing" }).check();
+  await expect(form).toContainText("There is no card to charge yet");
+  await form.getByLabel("Monthly limit in dollars").fill("50");
+  await form.getByRole("button", { name: "Save" }).click();
+  await expect(form.getByRole("alert")).toContainText("billing_email");
+  await form.getByLabel("Billing email").fill("bills@example.com");
+  await form.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("Billing details are saved.")).toBeVisible();
+  await expect(details).toContainText("Acme GmbH");
+  await expect(details).toContainText("$50.00 a month");
+  expect(await organization.get()).toMatchObject({
+    buyer: { name: "Acme GmbH", address: { line1: "Hauptstraße 1", country: "DE" } },
+    billing_email: "bills@example.com",
+    auto_billing_enabled: true,
+    auto_billing_monthly_limit: 50,
+  });
+});
+
 test("the customer portal opens, and leads back", async ({ page, organization, openBilling }) => {
   await organization.saveCard("pm_card_visa");
   await openBilling();

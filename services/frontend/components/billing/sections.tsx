@@ -12,6 +12,7 @@ export interface BillingSection {
   Component: ComponentType;
 }
 
+const BillingDetails = lazy(() => import("@/components/billing/BillingDetails"));
 const CostBreakdown = lazy(() => import("@/components/billing/CostBreakdown"));
 const CreditBalance = lazy(() => import("@/components/billing/CreditBalance"));
 const InvoiceList = lazy(() => import("@/components/billing/InvoiceList"));
@@ -33,6 +34,7 @@ export const SECTIONS: readonly BillingSection[] = [
     Component: PaymentMethodList,
   },
   { id: "invoices", title: "Invoices", span: 3, height: "h-48", Component: InvoiceList },
+  { id: "details", title: "Billing details", span: 3, height: "h-44", Component: BillingDetails },
   {
     id: "usage-records",
     title: "Usage records",

@@ -1,6 +1,7 @@
 // Every call of the billing API, by the names of the client's document. Each throws ApiError.
 import { client, idempotent, type Page, unwrap, unwrapPage } from "@/lib/api/client";
 import type {
+  AccountSettingsRequest,
   BillingAccountResponse,
   ChangePreviewResponse,
   CheckoutResponse,
@@ -57,6 +58,13 @@ export const billingApi = {
 
   getBillingAccount: (organization: string): Promise<BillingAccountResponse> =>
     unwrap(client.GET(ACCOUNT, of(organization))),
+
+  /** Change what is named; what is left out stays. */
+  updateAccount: (
+    organization: string,
+    changes: AccountSettingsRequest,
+  ): Promise<BillingAccountResponse> =>
+    unwrap(client.PATCH(ACCOUNT, { ...writing(organization), body: changes })),
 
   listCredits: (organization: string, cursor?: string): Promise<Page<CreditEntryResponse>> =>
     unwrapPage(

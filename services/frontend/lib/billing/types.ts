@@ -19,6 +19,8 @@ export type CostSummaryResponse = Schemas["CostSummaryResponse"];
 export type CostBreakdownItem = Schemas["CostBreakdownItem"];
 export type CostRecordResponse = Schemas["CostRecordResponse"];
 
+export type AccountSettingsRequest = Schemas["AccountSettingsBody"];
+export type AddressRequest = Schemas["AddressBody"];
 export type CheckoutStateResponse = Schemas["CheckoutStateResponse"];
 export type ChangePreviewResponse = Schemas["ChangePreviewResponse"];
 export type CreditEntryResponse = Schemas["CreditEntryResponse"];
