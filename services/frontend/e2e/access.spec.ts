@@ -62,7 +62,7 @@ for (const colorScheme of ["light", "dark"] as const) {
           await page.keyboard.press("Escape");
           await expect(dialog).toHaveCount(0);
         }
-        for (const path of ["/billing/success", "/billing/cancel", "/no-such-page"]) {
+        for (const path of ["/billing/success", "/billing/cancel", "/billing/no-such-page"]) {
           await page.goto(path);
           await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
           expect(await violations(page), path).toEqual([]);

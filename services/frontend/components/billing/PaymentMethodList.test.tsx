@@ -41,7 +41,7 @@ test("making another card the default shows at once, and is taken back when it i
   );
   renderSignedIn(<PaymentMethodList />);
   const user = userEvent.setup();
-  const name = "Make Mastercard ending in 4444 the default";
+  const name = "Make default: Mastercard ending in 4444";
   await user.click(await screen.findByRole("button", { name }));
   expect(await screen.findByText("There is no such card.")).toBeVisible();
   expect(asked).toEqual([{ payment_method_id: "pm_2", set_as_default: true }]);

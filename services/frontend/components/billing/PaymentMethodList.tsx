@@ -95,7 +95,7 @@ function Method({ method, onRemove }: MethodProps) {
           <ManageButton
             variant="ghost"
             size="sm"
-            aria-label={`Make ${name} the default`}
+            aria-label={`Make default: ${name}`}
             busy={setDefault.isPending}
             onClick={() =>
               setDefault.mutate(method.id, {
