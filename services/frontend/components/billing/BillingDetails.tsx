@@ -11,6 +11,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { useBillingAccount } from "@/hooks/billing/useBillingAccount";
 import { addressLines, limitText } from "@/lib/billing/details";
 import type { BillingAccountResponse } from "@/lib/billing/types";
+import { cn } from "@/lib/utils";
 
 const EditBillingDetails = lazy(() => import("@/components/billing/EditBillingDetails"));
 
@@ -58,8 +59,8 @@ function Buyer({ account }: { account: BillingAccountResponse }) {
   const { name, address, tax_id } = account.buyer;
   const lines = addressLines(address);
   return (
-    <dl className="min-w-0 space-y-4 p-5 sm:p-6">
-      <Fact name="Invoices are made out to">
+    <dl className="grid min-w-0 gap-4 p-5 sm:grid-cols-2 sm:p-6">
+      <Fact name="Invoices are made out to" className="sm:col-span-2">
         {/* As on the invoice itself, which never goes without a name. */}
         {name ?? account.organization_id}
         {lines.length > 0 && (
@@ -68,10 +69,8 @@ function Buyer({ account }: { account: BillingAccountResponse }) {
           </span>
         )}
       </Fact>
-      <div className="grid gap-4 lg:grid-cols-2">
-        <Fact name="Tax ID">{tax_id ?? <Missing />}</Fact>
-        <Fact name="Billing email">{account.billing_email ?? <Missing />}</Fact>
-      </div>
+      <Fact name="Tax ID">{tax_id ?? <Missing />}</Fact>
+      <Fact name="Billing email">{account.billing_email ?? <Missing />}</Fact>
     </dl>
   );
 }
@@ -100,9 +99,15 @@ function Meaning({ account }: { account: BillingAccountResponse }) {
     : "It takes effect once there is a card to charge.";
 }
 
-function Fact({ name, children }: { name: string; children: ReactNode }) {
+interface FactProps {
+  name: string;
+  className?: string;
+  children: ReactNode;
+}
+
+function Fact({ name, className, children }: FactProps) {
   return (
-    <div className="min-w-0">
+    <div className={cn("min-w-0", className)}>
       <dt className="text-muted-foreground text-xs">{name}</dt>
       <dd className="mt-1 break-words font-medium text-sm tabular-nums">{children}</dd>
     </div>
