@@ -10,6 +10,9 @@ GIGABYTE = 1024**3
 # The largest webhook, as text in JSON. Agents are held to less by their credential, streams by
 # their own limit.
 MAX_PAYLOAD_BYTES = 1024 * 1024
+# A service connects with its token in one line; each consumer it reads from makes that longer, and
+# the server's own 4 KiB would hold some ten of them.
+MAX_CONTROL_LINE_BYTES = 16 * 1024
 
 
 def server_configuration(
@@ -33,6 +36,7 @@ server_name: billing
 listen: "{host}:{port}"
 http: "{host}:{monitor_port}"
 max_payload: {MAX_PAYLOAD_BYTES}
+max_control_line: {MAX_CONTROL_LINE_BYTES}
 jetstream {{
   store_dir: {json.dumps(str(store))}
   sync_interval: {"always" if durable else "2m"}
