@@ -12,6 +12,7 @@ from services.subscription.handlers.operators import Operators
 from services.subscription.handlers.plans import Plans
 from services.subscription.handlers.previews import Previews
 from services.subscription.handlers.reserving import ReserveMany, ReserveOne
+from services.subscription.handlers.storage import StorageMonths
 from services.subscription.handlers.usage import Usage, split
 from services.subscription.handlers.views import Views
 from services.subscription.handlers.workflows import Workflows, list_control_rows
@@ -24,6 +25,7 @@ from shared.service import Service
 
 EXPIRE_SECONDS = 5.0
 SUSPEND_SECONDS = 30.0
+STORAGE_SECONDS = 5.0
 
 service = Service(
     "subscription",
@@ -35,6 +37,7 @@ means = Means()
 plans, operators, views = Plans(means), Operators(means), Views(means)
 workflows = Workflows(means)
 usage = Usage(means, workflows)
+storage_months = StorageMonths(means)
 
 service.opens(means.open)
 
@@ -69,5 +72,7 @@ for background in (CoverCompletions, SettleHolds, EndAtStripe, RefundPurchase):
 
 service.every(EXPIRE_SECONDS, "expire_reservations")(workflows.expire)
 service.every(SUSPEND_SECONDS, "suspend_overdue")(plans.suspend_overdue)
+service.every(STORAGE_SECONDS, "tell_storage")(storage_months.tell)
 service.due(workflows.next_expiry)
 service.due(plans.next_suspension)
+service.due(storage_months.next_due)

@@ -16,6 +16,7 @@ PriceCents = Annotated[int, Meta(ge=50, le=99_999_999)]
 TrialDays = Annotated[int, Meta(ge=0, le=730)]
 # LLM costs are passed on for up to ten times what they are.
 Markup = Annotated[int, Meta(ge=0, le=90_000)]
+OverageCents = Annotated[int, Meta(ge=0, le=1_000_000)]
 # What nobody buys by checkout keeps its price.
 WITHOUT_PRICE = frozenset({"free", "enterprise"})
 WITHOUT_LLM_COSTS = frozenset({"byo"})
@@ -102,6 +103,7 @@ class TierOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     trial_days: TrialDays | UnsetType = UNSET
     notes: tuple[str, ...] | UnsetType = UNSET
     llm_markup_basis_points: Markup | UnsetType | None = UNSET
+    storage_overage_cents_per_gb: OverageCents | UnsetType = UNSET
 
 
 def read_catalogue(overrides: str) -> Catalogue:
@@ -117,7 +119,10 @@ def read_catalogue(overrides: str) -> Catalogue:
             raise ValueError(f"`tiers` gives {tier} a trial, which it cannot have")
         if tier in WITHOUT_LLM_COSTS and override.llm_markup_basis_points not in {UNSET, None}:
             raise ValueError(f"`tiers` charges LLM costs on {tier}, whose customers pay their own")
-        plans[tier] = msgspec.structs.replace(plans[tier], **_given(override))
+        plan = msgspec.structs.replace(plans[tier], **_given(override))
+        if plan.storage_overage_cents_per_gb and plan.storage_limit_gb == UNLIMITED:
+            raise ValueError(f"`tiers` charges storage on {tier}, which has no limit of it")
+        plans[tier] = plan
     return MappingProxyType(dict(plans))
 
 

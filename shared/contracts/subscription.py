@@ -37,7 +37,8 @@ DAY_SECONDS = 86_400
 class Plan(Contract, frozen=True, kw_only=True):
     """A tier as it is offered; `price_cents` is null when it is agreed upon in person, and
     `trial_days` are free for who has had no plan yet. LLM costs are passed on with
-    `llm_markup_basis_points` upon them (10,000 are 100%), or (null) never charged.
+    `llm_markup_basis_points` upon them (10,000 are 100%), or (null) never charged. A GB of storage
+    beyond the limit costs `storage_overage_cents_per_gb` a month, or (0) nothing.
     """
 
     tier: TierName
@@ -50,6 +51,7 @@ class Plan(Contract, frozen=True, kw_only=True):
     trial_days: int = 0
     notes: tuple[str, ...] = ()
     llm_markup_basis_points: int | None = None
+    storage_overage_cents_per_gb: int = 0
 
 
 class Plans(Reply, frozen=True, kw_only=True):
@@ -334,6 +336,23 @@ class LimitReached(Event, frozen=True, kw_only=True):
     limit: int
     period_start: datetime
     reached_at: datetime
+
+
+class StorageMeasured(Event, frozen=True, kw_only=True):
+    """A month has ended with more in storage than the plan allows; said once per month.
+
+    `overage_gb` is what goes beyond, in whole GB rounded up; each costs
+    `overage_cents_per_gb`, by the terms that held when the month was told; 0 is nothing.
+    """
+
+    month_start: datetime
+    month_end: datetime
+    tier: TierName
+    used_bytes: int
+    limit_gb: int
+    overage_gb: int
+    overage_cents_per_gb: int
+    told_at: datetime
 
 
 class ExecutionCheck(Reply, frozen=True, kw_only=True):

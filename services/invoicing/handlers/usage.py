@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.invoicing.rules.usage import record_llm_cost, record_workflow
+from services.invoicing.rules.usage import record_llm_cost, record_storage, record_workflow
 from services.invoicing.store.invoices import find_last_number
 from services.invoicing.store.profiles import find_profile, lock_profile
 from services.invoicing.store.usage import add_record, list_records
@@ -19,7 +19,7 @@ from shared.contracts.invoicing import (
     UsageRecorded,
     UsageRecords,
 )
-from shared.contracts.subscription import WorkflowCharged
+from shared.contracts.subscription import StorageMeasured, WorkflowCharged
 from shared.database import Db
 from shared.money import PICOUSD_PER_CENT
 
@@ -30,15 +30,25 @@ FOREIGN_CURSOR = Refusal(
 
 async def add_workflow(fact: WorkflowCharged, db: Db) -> Sequence[Event]:
     """One record a workflow, however often its fact comes."""
-    row = record_workflow(fact, new_id())
+    return await _add(record_workflow(fact, new_id()), db)
+
+
+async def add_storage(fact: StorageMeasured, db: Db) -> Sequence[Event]:
+    """One record a month of storage beyond the limit, where the plan has a price for it."""
+    if fact.overage_cents_per_gb == 0:
+        return ()
+    return await _add(record_storage(fact, new_id()), db)
+
+
+async def _add(row: UsageRow, db: Db) -> Sequence[Event]:
     if not await add_record(db, row):
         return ()
-    profile = await find_profile(db, fact.organization_id)
+    profile = await find_profile(db, row.organization_id)
     if profile is None:
         # Nobody has asked for its account yet; its month is closed all the same.
-        profile = await lock_profile(db, fact.organization_id)
+        profile = await lock_profile(db, row.organization_id)
     record = usage_record(row, profile)
-    return [UsageRecorded(organization_id=fact.organization_id, record=record)]
+    return [UsageRecorded(organization_id=row.organization_id, record=record)]
 
 
 async def add_llm_cost(fact: CostsRecorded, db: Db) -> Sequence[Event]:

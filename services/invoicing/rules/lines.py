@@ -10,7 +10,7 @@ from shared.money import PICOUSD_PER_CENT, half_even
 DESCRIPTIONS: Mapping[UsageType, str] = {
     "workflow_completion": "Completed workflows",
     "llm_cost": "LLM usage",
-    "storage": "Storage",
+    "storage": "Storage beyond the plan (GB)",
 }
 # By kind and price: what rounding has left over, in pico-dollars.
 Carries = Mapping[tuple[UsageType, int], int]

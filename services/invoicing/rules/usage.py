@@ -1,11 +1,11 @@
 """What a use costs, and whether an invoice will ever carry it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.invoicing.rules.profiles import month_of, next_close
 from services.invoicing.tables.rows import UsageRow
 from shared.contracts.cost_metering import CostsRecorded
-from shared.contracts.subscription import CoveredBy, TierName, WorkflowCharged
+from shared.contracts.subscription import CoveredBy, StorageMeasured, TierName, WorkflowCharged
 from shared.money import BASIS_POINTS, PICOUSD_PER_CENT, half_even
 
 # Covered without money: billed as soon as it is recorded, and never invoiced.
@@ -58,6 +58,25 @@ def record_llm_cost(
         tier=tier,
         occurred_at=costs.recorded_at,
         recorded_at=costs.recorded_at,
+    )
+
+
+def record_storage(storage: StorageMeasured, record_id: str) -> UsageRow:
+    """A month's storage beyond the limit, by the GB; it happened in the month's last moment."""
+    occurred_at = storage.month_end - timedelta(microseconds=1)
+    return UsageRow(
+        organization_id=storage.organization_id,
+        record_id=record_id,
+        usage_type="storage",
+        source_id=f"{storage.month_start:%Y-%m}",
+        quantity=storage.overage_gb,
+        unit_price_cents=storage.overage_cents_per_gb,
+        total_picousd=storage.overage_gb * storage.overage_cents_per_gb * PICOUSD_PER_CENT,
+        covered_by="none",
+        tier=storage.tier,
+        occurred_at=occurred_at,
+        recorded_at=storage.told_at,
+        late_month=late_month(occurred_at, storage.told_at),
     )
 
 

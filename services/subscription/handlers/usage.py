@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from services.subscription.handlers.means import Means
+from services.subscription.handlers.storage import tell_before_reading
 from services.subscription.handlers.workflows import Workflows
 from services.subscription.rules.coverage import thresholds_crossed
 from services.subscription.rules.decoding import Bad, Told, read_events, split_envelope
@@ -89,6 +90,7 @@ class Usage:
             parked += conflicts
             for each in new:
                 event = each.event
+                events += await tell_before_reading(db, standing, event.gauge, event.occurred_at)
                 await store.set_gauge(
                     db, organization_id, event.gauge, event.value, event.occurred_at
                 )
@@ -98,10 +100,11 @@ class Usage:
     async def set_gauge(self, request: SetGauge, db: Db) -> tuple[Reply, Sequence[Event]]:
         """The same from a platform that has no agent's credential."""
         standing = await self._means.locked_standing(db, request.organization_id)
+        told = await tell_before_reading(db, standing, request.gauge, request.measured_at)
         written = await store.set_gauge(
             db, request.organization_id, request.gauge, request.value, request.measured_at
         )
-        events = await warn_of_gauges(db, standing)
+        events = [*told, *await warn_of_gauges(db, standing)]
         return Done(affected=int(written), at=db.now), events
 
 

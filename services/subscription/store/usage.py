@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
+from services.subscription.rules.periods import calendar_month
 from services.subscription.tables import GaugeRow
 from services.subscription.tables.schema import gauges
 from shared.database import Db
@@ -19,6 +21,9 @@ ON CONFLICT DO NOTHING RETURNING event_id
 _HASHES = """
 SELECT event_id, content_hash FROM usage_events
 WHERE organization_id = $1 AND event_id = ANY($2)
+"""
+_ENDED_MONTHS = """
+SELECT organization_id FROM gauges WHERE month_ends_at <= $1 ORDER BY month_ends_at LIMIT $2
 """
 
 
@@ -49,7 +54,11 @@ async def set_gauge(
 ) -> bool:
     """Write a reading down, unless a later one is known; of one moment the higher counts."""
     added = insert(gauges).values(
-        organization_id=organization_id, gauge=gauge, value=value, measured_at=measured_at
+        organization_id=organization_id,
+        gauge=gauge,
+        value=value,
+        measured_at=measured_at,
+        month_ends_at=calendar_month(db.now).end if gauge == "storage_bytes" else None,
     )
     later = gauges.c.measured_at < added.excluded.measured_at
     higher = (gauges.c.measured_at == added.excluded.measured_at) & (
@@ -58,7 +67,13 @@ async def set_gauge(
     done = await db.execute(
         added.on_conflict_do_update(
             index_elements=["organization_id", "gauge"],
-            set_={"value": added.excluded.value, "measured_at": added.excluded.measured_at},
+            set_={
+                "value": added.excluded.value,
+                "measured_at": added.excluded.measured_at,
+                "month_ends_at": func.coalesce(
+                    gauges.c.month_ends_at, added.excluded.month_ends_at
+                ),
+            },
             where=later | higher,
         )
     )
@@ -76,4 +91,26 @@ async def set_gauge_warned(
         gauge,
         percent,
         period_start,
+    )
+
+
+async def list_ended_months(db: Db, ended_by: datetime, limit: int) -> Sequence[str]:
+    """Organizations of whose storage a month is to be told, the longest ended first."""
+    rows = await db.driver.fetch(_ENDED_MONTHS, ended_by, limit)
+    return [row["organization_id"] for row in rows]
+
+
+async def next_month_end(db: Db) -> datetime | None:
+    """When the month ends that is to be told next."""
+    moment: datetime | None = await db.driver.fetchval("SELECT min(month_ends_at) FROM gauges")
+    return moment
+
+
+async def set_month_end(db: Db, organization_id: str, month_ends_at: datetime) -> None:
+    """Write which month of storage is to be told next."""
+    await db.driver.execute(
+        "UPDATE gauges SET month_ends_at = $2"
+        " WHERE organization_id = $1 AND gauge = 'storage_bytes'",
+        organization_id,
+        month_ends_at,
     )

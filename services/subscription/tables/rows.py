@@ -120,3 +120,4 @@ class GaugeRow(msgspec.Struct, frozen=True, kw_only=True):
     measured_at: datetime
     warned_percent: int = 0
     warned_period_start: datetime | None = None
+    month_ends_at: datetime | None = None

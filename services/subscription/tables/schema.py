@@ -179,7 +179,10 @@ gauges = Table(
     Column("measured_at", Moment, nullable=False),
     Column("warned_percent", SmallInteger, nullable=False, server_default=NONE_YET),
     Column("warned_period_start", Moment),
+    # Of storage: when the calendar month ends that is to be told next.
+    Column("month_ends_at", Moment),
     CheckConstraint("value >= 0", name="gauges_value"),
+    Index("gauges_months", "month_ends_at", postgresql_where=text("month_ends_at IS NOT NULL")),
 )
 
 with_chassis(metadata)
