@@ -6,14 +6,17 @@ import stat
 import urllib.request
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nats.errors
 import pytest
 
-from deploy.bus_config import server_configuration
+from deploy.bus_config import MAX_CONTROL_LINE_BYTES, server_configuration
 from deploy.bus_keys import BusKeys
 from deploy.embedded import NatsServer, PortTaken, ServerFailed
+from deploy.services import load_services
+from deploy.setup import make_keys
 from tests.deploy.bus import OurBus, new_organization, usage_of
 from tests.servers import free_port, start_nats
 
@@ -28,6 +31,14 @@ def test_it_syncs_every_message_before_it_acknowledges(closed_server: NatsServer
 def test_a_configuration_syncs_unless_it_is_for_a_measurement(tmp_path: Path) -> None:
     assert "sync_interval: always" in server_configuration("", tmp_path)
     assert "sync_interval: always" not in server_configuration("", tmp_path, durable=False)
+
+
+def test_the_token_of_every_service_fits_twice_into_the_line_it_is_sent_in(tmp_path: Path) -> None:
+    services = load_services()
+    keys = make_keys(tmp_path, services, datetime.now(UTC))
+    longest = max(keys.credentials_file(each.name).stat().st_size for each in services)
+    assert 2 * longest < MAX_CONTROL_LINE_BYTES
+    assert f"max_control_line: {MAX_CONTROL_LINE_BYTES}" in server_configuration("", tmp_path)
 
 
 def test_its_configuration_is_its_owners_alone(closed_server: NatsServer) -> None:
