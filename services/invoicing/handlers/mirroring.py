@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from services.invoicing.handlers.facts import invoice_changed, invoice_paid
 from services.invoicing.handlers.settling import keep_charge
 from services.invoicing.rules.mirrored import mirrored_invoice, mirrored_lines
@@ -29,6 +31,11 @@ async def follow_stripe_invoice(fact: StripeInvoiceChanged, db: Db) -> Sequence[
         invoice_id=new_id(),
         at=db.now,
     )
+    if before is not None and before.status == "paid" and row.status in {"open", "past_due"}:
+        # The answer to a payment was faster than the facts of before it.
+        row = msgspec.structs.replace(
+            row, status="paid", paid_at=before.paid_at, amount_paid_cents=before.amount_paid_cents
+        )
     events: list[Event] = []
     if await keep_mirrored(db, row, before, mirrored_lines(fact.invoice, row)):
         events.append(invoice_changed(row, profile))

@@ -16,6 +16,7 @@ from services.invoicing.handlers.charging import (
     Collected,
     carry_out,
     conclude_attempt,
+    end_charge,
     request_for,
 )
 from services.invoicing.handlers.facts import payment_of
@@ -30,6 +31,7 @@ from services.invoicing.rules.payments import (
 from services.invoicing.store.invoices import find_invoice
 from services.invoicing.store.payments import (
     find_payment,
+    find_replaced,
     find_under_way,
     get_payment,
     list_payments,
@@ -53,6 +55,8 @@ class Paying(msgspec.Struct, frozen=True, kw_only=True):
 
     attempt: Attempt
     joins: bool = False
+    # What may still succeed in place of the attempt that is joined.
+    replaces: str | None = None
 
 
 class Pay(AnsweringStep[PayInvoice, Paying, Collected]):
@@ -76,7 +80,8 @@ class Pay(AnsweringStep[PayInvoice, Paying, Collected]):
             return refusal
         under_way = await find_under_way(db, request.organization_id, request.invoice_id)
         if under_way is not None and _goes_on(under_way, request, profile):
-            return _joining(under_way, invoice, request)
+            replaced = await find_replaced(db, request.organization_id, request.invoice_id)
+            return _joining(under_way, invoice, request, replaced)
         attempt = await begin_attempt(
             db,
             profile,
@@ -93,12 +98,22 @@ class Pay(AnsweringStep[PayInvoice, Paying, Collected]):
         if not state.joins:
             return await carry_out(self._means, state.attempt)
         if not await self._is_settled(state.attempt):
+            await self._end(state)
             # A key of its own: how it stands now, and the secret of one that has to be confirmed.
             asked = await self._means.ask(request_for(state.attempt), new_id())
             if isinstance(asked, Refusal):
                 raise NotKnownYet(asked.code)
             return Collected(None, asked)
         return Collected(None, None)
+
+    async def _end(self, state: Paying) -> None:
+        """Nobody may charge before the attempt in whose place this one is has ended."""
+        if state.replaces is None or state.attempt.stripe_invoice_id is not None:
+            return
+        ended = await end_charge(self._means, state.attempt.organization_id, state.replaces)
+        if ended is None or ended.status != "failed":
+            # Whoever began this attempt writes down what that means for it.
+            raise NotKnownYet("payment_under_way")
 
     async def _is_settled(self, attempt: Attempt) -> bool:
         """Wait for whoever carries it out; what waits for the customer is not settled."""
@@ -136,14 +151,16 @@ def _goes_on(under_way: PaymentRow, request: PayInvoice, profile: ProfileRow) ->
     return under_way.status == "pending" or is_same_attempt(under_way, wanted)
 
 
-def _joining(under_way: PaymentRow, invoice: InvoiceRow, request: PayInvoice) -> Paying:
+def _joining(
+    under_way: PaymentRow, invoice: InvoiceRow, request: PayInvoice, replaced: str | None
+) -> Paying:
     attempt = attempt_of(
         under_way,
         invoice,
         method_id=request.payment_method_id,
         requested_by=request.requested_by,
     )
-    return Paying(attempt=attempt, joins=True)
+    return Paying(attempt=attempt, joins=True, replaces=replaced)
 
 
 async def list_attempts(request: ListPayments, db: Db) -> Payments | Refusal:

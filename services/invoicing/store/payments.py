@@ -15,6 +15,11 @@ SELECT * FROM payments
 WHERE organization_id = $1 AND invoice_id = $2 AND NOT superseded
   AND status IN ('pending', 'requires_action')
 """
+_REPLACED = """
+SELECT payment_id FROM payments
+WHERE organization_id = $1 AND invoice_id = $2 AND superseded
+  AND status IN ('pending', 'requires_action')
+"""
 _LIST = """
 SELECT * FROM payments WHERE organization_id = $1 AND invoice_id = $2
 ORDER BY created_at DESC, payment_id DESC LIMIT $3
@@ -45,6 +50,12 @@ async def find_under_way(db: Db, organization_id: str, invoice_id: str) -> Payme
     """The attempt at an invoice whose last word is not spoken: there is never a second one."""
     row = await db.driver.fetchrow(_UNDER_WAY, organization_id, invoice_id)
     return None if row is None else msgspec.convert(dict(row), PaymentRow)
+
+
+async def find_replaced(db: Db, organization_id: str, invoice_id: str) -> str | None:
+    """The attempt that another one has taken the place of, as long as it may still succeed."""
+    found: str | None = await db.driver.fetchval(_REPLACED, organization_id, invoice_id)
+    return found
 
 
 async def list_payments(db: Db, organization_id: str, invoice_id: str) -> Sequence[PaymentRow]:

@@ -127,6 +127,7 @@ class ScriptedStripe:
 
     async def cancel(self, request: CancelPayment) -> Reply:
         """What has not succeeded never will."""
+        await self.open.wait()
         charge = self.charges.get(request.charge_id)
         if charge is None:
             return Refusal(code="payment_not_found", detail="No such payment.", status=404)

@@ -161,10 +161,14 @@ async def test_an_open_invoice_of_stripes_is_paid_at_stripe(debtor: Debtor) -> N
     assert {each.stripe_invoice_id for each in asked} == {told.stripe_invoice_id}
     assert (await debtor.refused(debtor.paying(row.invoice_id))).code == "invoice_paid"
 
+    # The answer was faster than what Stripe told before it: that reopens nothing.
+    await mirrored(debtor, told, 2)
+    late = await debtor.row(row.invoice_id)
+    assert (late.status, late.amount_paid_cents) == ("paid", 7900)
     now_paid = msgspec.structs.replace(
         told, status="paid", amount_paid_cents=7900, paid_at=debtor.clock.now()
     )
-    await mirrored(debtor, now_paid, 2)
+    await mirrored(debtor, now_paid, 3)
     assert len(await debtor.told_of(InvoicePaid)) == 1
     assert [each.status for each in await debtor.payments(row.invoice_id)] == [
         "succeeded",

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from services.invoicing.app import means
+from services.invoicing.handlers import paying
 from services.invoicing.handlers.collecting import stop_collecting
 from services.invoicing.store.invoices import find_invoice, save_invoices
 from services.invoicing.store.notes import find_paying
@@ -178,6 +179,28 @@ async def test_another_card_ends_what_waits_before_it_is_charged(debtor: Debtor)
     assert ended.charge_id == waiting.payment_id
     assert [each.status for each in await debtor.payments(invoice_id)] == ["succeeded", "failed"]
     assert debtor.stripe.charged(debtor.organization_id) == [5000]
+
+
+async def test_who_joins_charges_nothing_before_the_attempt_before_has_ended(
+    debtor: Debtor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paying, "JOIN_SECONDS", 0.2)
+    invoice_id = await debtor.owes()
+    await debtor.pay(invoice_id, "pm_asks")
+    debtor.stripe.open.clear()
+    request: Any = debtor.paying(invoice_id, "pm_better")
+    asking = [asyncio.create_task(debtor.answered(request)) for _ in range(2)]
+
+    async def ending() -> int:
+        return len(debtor.stripe.requests(CancelPayment, debtor.organization_id))
+
+    await until(ending, lambda count: count > 1)
+    assert len(debtor.stripe.requests(CollectPayment, debtor.organization_id)) == 1
+    debtor.stripe.open.set()
+    await asyncio.gather(*asking)
+
+    assert debtor.stripe.charged(debtor.organization_id) == [5000]
+    assert (await debtor.row(invoice_id)).status == "paid"
 
 
 async def test_a_payment_confirmed_a_moment_ago_is_the_one(debtor: Debtor) -> None:
