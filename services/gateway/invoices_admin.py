@@ -1,5 +1,6 @@
 """What operators do about invoices: take back, correct, refund; and how each is billed."""
 
+import hashlib
 from datetime import datetime
 from typing import Annotated
 
@@ -108,6 +109,10 @@ async def void_invoice(
     return await invoice_desk.tell(taken_back)
 
 
+def _key_of(credit_note_id: str) -> str:
+    return f"credit-note:{hashlib.sha256(credit_note_id.encode()).hexdigest()}"
+
+
 @post(
     "/invoices/{invoice_id:str}/credit-notes",
     operation_id="issue_credit_note",
@@ -137,7 +142,8 @@ async def issue_credit_note(
             reason=data.reason,
             requested_by=caller.principal.name,
         ),
-        idempotency_key=idempotency_key,
+        # Its id makes it one, also for who sends no key: twice at once is the same step.
+        idempotency_key=idempotency_key or _key_of(data.credit_note_id),
         timeout_seconds=STRIPE_SECONDS,
     )
     return credit_note(note)
