@@ -49,6 +49,14 @@ async def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> S
     return await build_stack(servers, tmp_path_factory.mktemp("stack"))
 
 
+@pytest.fixture(scope="session")
+async def bus(stack: Stack) -> AsyncIterator[Bus]:
+    """The gateway's connection; the suite's is to other servers."""
+    connected = await stack.bus()
+    yield connected
+    await connected.close()
+
+
 def settings_of(stack: Stack, service: Service, **stripe: str) -> ServiceSettings:
     """What a service is told here."""
     given = stack.settings(service.name)
