@@ -138,7 +138,7 @@ class PaymentResponse(ApiResponse, frozen=True, kw_only=True):
 
 
 class CreditNoteResponse(ApiResponse, frozen=True, kw_only=True):
-    """A correction of a finalized invoice."""
+    """A correction of a finalized invoice; `voided_at` is when the bank refused its refund."""
 
     id: str
     credit_note_number: str
@@ -148,3 +148,4 @@ class CreditNoteResponse(ApiResponse, frozen=True, kw_only=True):
     amount: float
     reason: str
     created_at: datetime
+    voided_at: datetime | None

@@ -134,4 +134,5 @@ def credit_note(note: CreditNote) -> CreditNoteResponse:
         amount=dollars_of_cents(note.amount_cents),
         reason=note.reason,
         created_at=note.created_at,
+        voided_at=note.voided_at,
     )

@@ -17,7 +17,7 @@ from services.invoicing.handlers import (
 from services.invoicing.handlers.closing import FinishesInvoices, MonthlyClose
 from services.invoicing.handlers.generating import GeneratesInvoice, PreviewsInvoice
 from services.invoicing.handlers.means import Means
-from services.invoicing.handlers.notes import IssuesCreditNote
+from services.invoicing.handlers.notes import IssuesCreditNote, void_note
 from services.invoicing.handlers.rendering import Rendering, list_credit_notes
 from services.invoicing.handlers.returning import GiveBack
 from services.invoicing.handlers.voiding import VoidsInvoice
@@ -57,6 +57,7 @@ service.hears(subscription.StorageMeasured)(usage.add_storage)
 service.hears(cost_metering.CostsRecorded)(usage.add_llm_cost)
 service.hears(stripe_gateway.PaymentMethodsChanged)(autobilling.follow_methods)
 service.hears(stripe_gateway.ChargeChanged)(paying.follow_charge)
+service.hears(stripe_gateway.RefundFailed)(void_note)
 service.hears(stripe_gateway.StripeInvoiceChanged)(mirroring.follow_stripe_invoice)
 
 service.answers(contracts.ListUsageRecords)(usage.list_usage)

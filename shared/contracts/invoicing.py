@@ -247,7 +247,8 @@ class VoidInvoice(Request[Invoice], frozen=True, kw_only=True):
 
 class CreditNote(Reply, frozen=True, kw_only=True):
     """A correction of a finalized invoice, numbered without a gap per account. `refund` gives money
-    back; `credit` lessens what is due or, when it is paid, is granted as credits.
+    back, and is void if the bank does not take it; `credit` lessens what is due or, when it is
+    paid, is granted as credits.
     """
 
     credit_note_id: str
@@ -258,6 +259,7 @@ class CreditNote(Reply, frozen=True, kw_only=True):
     amount_cents: int
     reason: str
     created_at: datetime
+    voided_at: datetime | None = None
 
 
 class IssueCreditNote(Request[CreditNote], frozen=True, kw_only=True):

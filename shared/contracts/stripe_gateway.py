@@ -234,11 +234,13 @@ class CollectPayment(Request[Charge], frozen=True, kw_only=True):
 
 class CancelPayment(Request[Charge], frozen=True, kw_only=True):
     """End an attempt that has not succeeded, so that it never will, before another one is made.
-    The answer says how it stands: it may have succeeded a moment ago.
+    The answer says how it stands: it may have succeeded a moment ago. With its amount, an attempt
+    that is still on its way here is ended before it comes.
     """
 
     organization_id: Organization
     charge_id: Text
+    amount_cents: ChargeCents | None = None
     requested_by: Text
 
 
@@ -263,6 +265,16 @@ class RefundPayment(Request[Charge], frozen=True, kw_only=True):
     session_id: StripeId | None = None
     amount_cents: Annotated[int, Meta(ge=1, le=99_999_999)] | None = None
     requested_by: Text
+
+
+class RefundFailed(Event, frozen=True, kw_only=True):
+    """A refund of ours that the bank did not take, maybe days after it was made: its money is still
+    here.
+    """
+
+    refund_id: str
+    amount_cents: int
+    failed_at: datetime
 
 
 class ChargeChanged(Event, frozen=True, kw_only=True):

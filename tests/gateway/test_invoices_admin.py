@@ -61,6 +61,7 @@ async def test_an_invoice_is_corrected_to_the_cent(
         "amount": 19.99,
         "reason": "goodwill",
         "created_at": "2026-11-22T12:00:00Z",
+        "voided_at": None,
     }
     assert services.last.request == IssueCreditNote(
         organization_id="acme",

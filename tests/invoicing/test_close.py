@@ -158,6 +158,21 @@ async def database(world: World) -> AsyncIterator[Database]:
     await connected.close()
 
 
+async def test_more_than_one_charge_collects_makes_several_invoices(
+    customer: Customer, month: datetime
+) -> None:
+    await customer.account_stands()
+    await customer.terms(tax_basis_points=10_000, tax_name="Tax")
+    at = month - timedelta(hours=1)
+    for cents in (30_000_000, 15_000_000, 1, 46_000_000, 1000):
+        await customer.use(customer.charged(at=at, cents=cents))
+        at += timedelta(minutes=1)
+    await pass_until(customer, month + timedelta(hours=1))
+    invoices = await closed(customer, 3)
+    assert [each.subtotal_cents for each in invoices] == [45_000_000, 46_000_001, 1000]
+    assert all(record.billed for record in await customer.usage())
+
+
 def test_a_month_that_begins_with_an_account_is_closed_at_its_end() -> None:
     at = datetime(2027, 2, 1, 0, 30, tzinfo=UTC)
     # In the last hour somebody may have used something in the month before.

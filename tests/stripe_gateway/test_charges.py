@@ -7,6 +7,7 @@ from shared.contracts.stripe_gateway import (
     Charge,
     ChargeChanged,
     MoneyMoved,
+    RefundFailed,
     RefundPayment,
 )
 from tests.stack import until
@@ -138,6 +139,44 @@ async def test_a_charge_that_succeeded_is_not_canceled(shop: Shop, organization:
     assert (await shop.refusal(unknown)).status == 404
 
 
+async def test_a_charge_that_is_ended_before_it_comes_is_never_made(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    await shop.attach(organization)
+    request = shop.charge(organization, 2500)
+    end = CancelPayment(
+        organization_id=organization,
+        charge_id=request.charge_id,
+        amount_cents=2500,
+        requested_by="invoicing",
+    )
+    assert (await shop.ask(end)).status == "failed"
+    late = await shop.ask(request)
+    assert (late.status, late.failure_code) == ("failed", "canceled")
+    assert shop.charged(customer=customer) == []
+
+
+async def test_whoever_of_a_charge_and_its_end_comes_first_it_is_one_or_the_other(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    await shop.attach(organization)
+    collected = 0
+    for _ in range(6):
+        request = shop.charge(organization, 700)
+        end = CancelPayment(
+            organization_id=organization,
+            charge_id=request.charge_id,
+            amount_cents=700,
+            requested_by="invoicing",
+        )
+        made, ended = await asyncio.gather(shop.settled(request), shop.settled(end))
+        assert made.status == ended.status
+        collected += 700 * (made.status == "succeeded")
+    assert sum(shop.charged(customer=customer)) == collected
+
+
 async def test_a_charge_without_a_card_is_refused(shop: Shop, organization: str) -> None:
     await shop.open_account(organization)
     assert (await shop.refusal(shop.charge(organization))).status == 404
@@ -187,6 +226,22 @@ async def test_refunds_add_up_each_once(shop: Shop, organization: str) -> None:
         requested_by="operator",
     )
     assert (await shop.refusal(too_much)).code == "refund_too_large"
+
+
+async def test_a_refund_that_a_bank_does_not_take_comes_home_and_is_told_once(
+    shop: Shop, organization: str
+) -> None:
+    await shop.open_account(organization)
+    await shop.attach(organization, "pm_card_refundFail")
+    charge = await shop.ask(shop.charge(organization, 500))
+    await refund(shop, organization, charge, 300, "r-1")
+    failed = await shop.facts.wait(RefundFailed, organization)
+    assert [(each.refund_id, each.amount_cents) for each in failed] == [("r-1", 300)]
+    await shop.idle()
+    assert (await refund(shop, organization, charge, 300, "r-1")).refunded_cents == 0
+    assert len(shop.facts.all(RefundFailed, organization)) == 1
+    moved = shop.facts.all(MoneyMoved, organization)
+    assert sum(each.amount_cents for each in moved) == 500
 
 
 async def test_a_refund_made_at_stripe_is_heard(shop: Shop, organization: str) -> None:

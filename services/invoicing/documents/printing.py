@@ -58,11 +58,12 @@ def credit_note_document(
     buyer: Mapping[str, Any],
 ) -> InvoiceDocument:
     """A credit note, made out as the invoice that it corrects."""
-    given = (
-        "The money goes back to the card that paid."
-        if note.kind == "refund"
-        else "It lessens what is due or, if nothing was, is added to your credits."
-    )
+    given = {
+        "refund": "The money goes back to the card that paid.",
+        "credit": "It lessens what is due or, if nothing was, is added to your credits.",
+    }[note.kind]
+    if note.voided_at is not None:
+        given = "The bank did not take this refund, so it was not given."
     line = DocumentLine(
         description=f"Correction of invoice {row.invoice_number}",
         quantity=Decimal(1),
@@ -73,7 +74,7 @@ def credit_note_document(
     return InvoiceDocument(
         kind="credit_note",
         number=number,
-        status="paid",
+        status="paid" if note.voided_at is None else "void",
         seller=_seller(row.seller or seller),
         buyer=_buyer(row.buyer or buyer, row.organization_id),
         currency=row.currency,

@@ -43,8 +43,6 @@ async def carry_out(means: Means, attempt: Attempt) -> Collected:
     ended = None
     if attempt.replaces is not None and attempt.stripe_invoice_id is None:
         ended = await end_charge(means, attempt.organization_id, attempt.replaces)
-        if ended is None:
-            raise NotKnownYet("payment_not_found")
         if ended.status != "failed":
             return Collected(ended, None)
     key = f"collect:{attempt.payment_id}"
@@ -72,18 +70,21 @@ def request_for(attempt: Attempt) -> Request[Charge]:
     )
 
 
-async def end_charge(means: Means, organization_id: str, payment_id: str) -> Charge | None:
-    """Make sure that an attempt never succeeds, or learn that it has; None for one that never
-    came to be a charge.
+async def end_charge(means: Means, organization_id: str, payment_id: str) -> Charge:
+    """Make sure that an attempt never succeeds, even one that is still on its way to Stripe, or
+    learn that it has.
     """
+    async with means.database.read() as db:
+        payment = await get_payment(db, organization_id, payment_id)
     request = CancelPayment(
-        organization_id=organization_id, charge_id=payment_id, requested_by=OURSELVES
+        organization_id=organization_id,
+        charge_id=payment_id,
+        amount_cents=payment.amount_cents,
+        requested_by=OURSELVES,
     )
     # A key of its own each time: an answer that was kept might be out of date.
     answer = await means.ask(request, new_id())
     if isinstance(answer, Refusal):
-        if answer.code == "payment_not_found":
-            return None
         raise NotKnownYet(answer.code)
     return answer
 
@@ -160,7 +161,7 @@ class Stopping(msgspec.Struct, frozen=True):
     payment_id: str
 
 
-class Stop(Step[Stopping, Charge | None]):
+class Stop(Step[Stopping, Charge]):
     """Ends an attempt; what it has collected all the same goes back."""
 
     kind: ClassVar[str] = "stop_attempt"
@@ -169,7 +170,7 @@ class Stop(Step[Stopping, Charge | None]):
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    async def call(self, step_id: str, state: Stopping) -> Charge | None:  # noqa: ARG002
+    async def call(self, step_id: str, state: Stopping) -> Charge:  # noqa: ARG002
         """See Step."""
         return await end_charge(self._means, state.organization_id, state.payment_id)
 
@@ -177,12 +178,9 @@ class Stop(Step[Stopping, Charge | None]):
         self,
         step_id: str,  # noqa: ARG002 -- its form
         state: Stopping,
-        outcome: Charge | None,
+        outcome: Charge,
         db: Db,
     ) -> Sequence[Event]:
         """See Step."""
-        if outcome is None:
-            # Its own step has not reached Stripe yet, and tells of it when it has.
-            return ()
         profile = await lock_profile(db, state.organization_id)
         return await keep_charge(db, profile, state.payment_id, outcome)

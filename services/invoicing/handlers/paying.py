@@ -111,7 +111,7 @@ class Pay(AnsweringStep[PayInvoice, Paying, Collected]):
         if state.replaces is None or state.attempt.stripe_invoice_id is not None:
             return
         ended = await end_charge(self._means, state.attempt.organization_id, state.replaces)
-        if ended is None or ended.status != "failed":
+        if ended.status != "failed":
             # Whoever began this attempt writes down what that means for it.
             raise NotKnownYet("payment_under_way")
 

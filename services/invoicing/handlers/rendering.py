@@ -12,8 +12,9 @@ from services.invoicing.handlers.means import Means
 from services.invoicing.handlers.notes import note_of
 from services.invoicing.handlers.views import UNKNOWN_INVOICE
 from services.invoicing.rules.corrections import credit_note_number
-from services.invoicing.store import invoices, printed
-from services.invoicing.store.notes import find_note
+from services.invoicing.store import invoices
+from services.invoicing.store.notes import find_note, list_notes
+from services.invoicing.store.payments import find_paying
 from services.invoicing.store.profiles import find_profile
 from services.invoicing.tables import ProfileRow
 from shared.contracts.base import Refusal, Reply
@@ -55,7 +56,7 @@ class Rendering:
             return NOT_FINAL
         lines = (await invoices.list_lines(db, [row]))[row.invoice_id]
         profile = await find_profile(db, row.organization_id)
-        payment = await printed.find_paying(db, row.organization_id, row.invoice_id)
+        payment = await find_paying(db, row.organization_id, row.invoice_id)
         return invoice_document(row, lines, self._means.settings.seller, _buyer(profile), payment)
 
     async def read_credit_note(
@@ -108,5 +109,5 @@ async def list_credit_notes(request: ListCreditNotes, db: Db) -> CreditNotes:
     profile = await find_profile(db, request.organization_id)
     if profile is None:
         return CreditNotes(credit_notes=())
-    rows = await printed.list_notes(db, request.organization_id, request.invoice_id)
+    rows = await list_notes(db, request.organization_id, request.invoice_id)
     return CreditNotes(credit_notes=tuple(note_of(row, profile) for row in rows))

@@ -19,6 +19,9 @@ LEAST_DUE_CENTS = 50
 MAX_HELD_RECORDS = 1000
 # Of other records so many, which one statement takes well within its time.
 MAX_RECORDS = 100_000
+# An invoice with so much usage takes no more, for Stripe charges less than $1,000,000 at once, and
+# up to as much again may be tax.
+ENOUGH_CENTS = 45_000_000
 # The smallest step of time here: half-open cut-offs that take in a moment end this much after it.
 MOMENT = timedelta(microseconds=1)
 

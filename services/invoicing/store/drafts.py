@@ -6,11 +6,17 @@ from typing import Any
 
 import msgspec
 
-from services.invoicing.rules.invoices import MAX_HELD_RECORDS, MAX_RECORDS, Cut
+from services.invoicing.rules.invoices import (
+    ENOUGH_CENTS,
+    MAX_HELD_RECORDS,
+    MAX_RECORDS,
+    Cut,
+)
 from services.invoicing.rules.lines import Carries
 from services.invoicing.tables import Use
 from shared.contracts.invoicing import UsageType
 from shared.database import Db
+from shared.money import PICOUSD_PER_CENT
 
 # What is summed up as one line; the same whether it was just chosen or is being recomputed.
 _USE = """
@@ -23,39 +29,49 @@ min(occurred_at) AS first_at
 """
 _BY_LINE = "position, usage_type, unit_price_cents, late_month, corrects_invoice"
 
-# Adjustments come after what is in its own month. No more records are taken than one statement
-# takes in time, and account may be asked about at once: the oldest first, the rest another time.
-_CHOSEN = """
-SELECT u.*, d.draft_id,
-       dense_rank() OVER (
-           PARTITION BY u.organization_id
-           ORDER BY (u.late_month IS NOT NULL OR u.corrects_invoice IS NOT NULL),
-                    u.late_month NULLS FIRST, u.corrects_invoice NULLS FIRST,
-                    u.usage_type DESC, u.unit_price_cents
-       ) AS place,
-       row_number() OVER (
-           PARTITION BY u.organization_id, u.hold_id IS NULL ORDER BY u.occurred_at, u.record_id
-       ) AS nth
-FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
-     AS d (organization_id, draft_id, usage_until, learned_until)
-JOIN usage_records u ON u.organization_id = d.organization_id
-WHERE u.billed_at IS NULL AND u.invoice_id IS NULL
-  AND u.occurred_at < d.usage_until AND u.recorded_at < d.learned_until
-"""
-_WITHIN = f"nth <= CASE WHEN hold_id IS NULL THEN {MAX_RECORDS} ELSE {MAX_HELD_RECORDS} END"
-
+# No more records are taken than one statement takes in time, account may be asked about, and one
+# charge collects: the oldest first, the rest another time. Adjustments come after what is in its
+# own month.
+_CHOSEN = f"""
+unbilled AS (
+    SELECT u.*, d.draft_id,
+           row_number() OVER (
+               PARTITION BY u.organization_id, u.hold_id IS NULL ORDER BY u.occurred_at, u.record_id
+           ) AS nth,
+           sum(u.total_picousd) OVER (
+               PARTITION BY u.organization_id ORDER BY u.occurred_at, u.record_id
+               ROWS UNBOUNDED PRECEDING
+           ) - u.total_picousd AS before_picousd
+    FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+         AS d (organization_id, draft_id, usage_until, learned_until)
+    JOIN usage_records u ON u.organization_id = d.organization_id
+    WHERE u.billed_at IS NULL AND u.invoice_id IS NULL
+      AND u.occurred_at < d.usage_until AND u.recorded_at < d.learned_until
+),
+chosen AS (
+    SELECT *, dense_rank() OVER (
+        PARTITION BY organization_id
+        ORDER BY (late_month IS NOT NULL OR corrects_invoice IS NOT NULL),
+                 late_month NULLS FIRST, corrects_invoice NULLS FIRST,
+                 usage_type DESC, unit_price_cents
+    ) AS place
+    FROM unbilled
+    WHERE nth <= CASE WHEN hold_id IS NULL THEN {MAX_RECORDS} ELSE {MAX_HELD_RECORDS} END
+      AND before_picousd < {ENOUGH_CENTS * PICOUSD_PER_CENT}
+)
+"""  # noqa: S608 -- constants
 _PREVIEW = f"""
-WITH chosen AS ({_CHOSEN}), uses AS (
+WITH {_CHOSEN}, uses AS (
     SELECT organization_id, place AS position, usage_type, unit_price_cents, late_month,
            corrects_invoice, ticket_id, quantity, total_picousd, hold_id, occurred_at
-    FROM chosen WHERE {_WITHIN}
+    FROM chosen
 )
 SELECT organization_id, {_USE} FROM uses GROUP BY organization_id, {_BY_LINE}
 """  # noqa: S608 -- constants
 _TAKE = f"""
-WITH chosen AS ({_CHOSEN}), taken AS (
+WITH {_CHOSEN}, taken AS (
     UPDATE usage_records u SET invoice_id = c.draft_id, position = c.place
-    FROM (SELECT organization_id, record_id, draft_id, place FROM chosen WHERE {_WITHIN}) AS c
+    FROM (SELECT organization_id, record_id, draft_id, place FROM chosen) AS c
     WHERE u.organization_id = c.organization_id AND u.record_id = c.record_id
     RETURNING u.*
 )

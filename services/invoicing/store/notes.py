@@ -1,43 +1,56 @@
-"""Credit notes: added once, never changed."""
+"""Credit notes: added once, never changed; one whose refund failed is void."""
 
 import msgspec
-from sqlalchemy import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from services.invoicing.tables import CreditNoteRow
-from services.invoicing.tables.schema import credit_notes
+from services.invoicing.tables.schema import credit_notes, failed_refunds
 from shared.database import Db
 
-_FIND = "SELECT * FROM credit_notes WHERE organization_id = $1 AND credit_note_id = $2"
-_UNDER_WAY = """
-SELECT EXISTS (
-    SELECT 1 FROM payments
-    WHERE organization_id = $1 AND invoice_id = $2 AND status IN ('pending', 'requires_action')
-)
+# Newest first, with when their refunds failed.
+MOST_NOTES = 200
+_NOTES = """
+SELECT n.*, f.failed_at AS voided_at FROM credit_notes n
+LEFT JOIN failed_refunds f USING (organization_id, credit_note_id)
+WHERE organization_id = $1 AND ($2::text IS NULL OR credit_note_id = $2)
+  AND ($3::text IS NULL OR invoice_id = $3)
+ORDER BY number DESC LIMIT $4
 """
-_PAID_BY = """
-SELECT payment_id FROM payments
-WHERE organization_id = $1 AND invoice_id = $2 AND status IN ('succeeded', 'partially_refunded')
-  AND NOT surplus
+_FAILED = """
+SELECT EXISTS (SELECT FROM failed_refunds WHERE organization_id = $1 AND credit_note_id = $2)
 """
 
 
 async def find_note(db: Db, organization_id: str, credit_note_id: str) -> CreditNoteRow | None:
     """A credit note by the id of who asked for it."""
-    row = await db.driver.fetchrow(_FIND, organization_id, credit_note_id)
+    row = await db.driver.fetchrow(_NOTES, organization_id, credit_note_id, None, 1)
     return None if row is None else msgspec.convert(dict(row), CreditNoteRow)
+
+
+async def list_notes(db: Db, organization_id: str, invoice_id: str | None) -> list[CreditNoteRow]:
+    """The newest credit notes of an organization, or of one of its invoices."""
+    rows = await db.driver.fetch(_NOTES, organization_id, None, invoice_id, MOST_NOTES)
+    return [msgspec.convert(dict(row), CreditNoteRow) for row in rows]
 
 
 async def add_note(db: Db, row: CreditNoteRow) -> None:
     """Keep a credit note."""
-    await db.execute(insert(credit_notes).values(msgspec.structs.asdict(row)))
+    values = msgspec.structs.asdict(row)
+    del values["voided_at"]
+    await db.execute(insert(credit_notes).values(values))
 
 
-async def is_being_paid(db: Db, organization_id: str, invoice_id: str) -> bool:
-    """Whether an attempt to collect an invoice is under way."""
-    return bool(await db.driver.fetchval(_UNDER_WAY, organization_id, invoice_id))
+async def add_failed_refund(db: Db, organization_id: str, credit_note_id: str) -> bool:
+    """Keep that a refund failed, whether its credit note is there yet or not; False if known."""
+    row = {
+        "organization_id": organization_id,
+        "credit_note_id": credit_note_id,
+        "failed_at": db.now,
+    }
+    added = await db.execute(insert(failed_refunds).values(row).on_conflict_do_nothing())
+    return added.rowcount == 1
 
 
-async def find_paying(db: Db, organization_id: str, invoice_id: str) -> str | None:
-    """The payment that paid an invoice, if something of it is left to be refunded."""
-    found: str | None = await db.driver.fetchval(_PAID_BY, organization_id, invoice_id)
-    return found
+async def has_refund_failed(db: Db, organization_id: str, credit_note_id: str) -> bool:
+    """Whether the refund of a credit note is known to have failed."""
+    return bool(await db.driver.fetchval(_FAILED, organization_id, credit_note_id))

@@ -20,6 +20,11 @@ SELECT payment_id FROM payments
 WHERE organization_id = $1 AND invoice_id = $2 AND superseded
   AND status IN ('pending', 'requires_action')
 """
+_PAYING = """
+SELECT * FROM payments
+WHERE organization_id = $1 AND invoice_id = $2
+  AND status IN ('succeeded', 'refunded', 'partially_refunded') AND NOT surplus
+"""
 _LIST = """
 SELECT * FROM payments WHERE organization_id = $1 AND invoice_id = $2
 ORDER BY created_at DESC, payment_id DESC LIMIT $3
@@ -56,6 +61,12 @@ async def find_replaced(db: Db, organization_id: str, invoice_id: str) -> str | 
     """The attempt that another one has taken the place of, as long as it may still succeed."""
     found: str | None = await db.driver.fetchval(_REPLACED, organization_id, invoice_id)
     return found
+
+
+async def find_paying(db: Db, organization_id: str, invoice_id: str) -> PaymentRow | None:
+    """The attempt that paid an invoice, refunded or not."""
+    row = await db.driver.fetchrow(_PAYING, organization_id, invoice_id)
+    return None if row is None else msgspec.convert(dict(row), PaymentRow)
 
 
 async def list_payments(db: Db, organization_id: str, invoice_id: str) -> Sequence[PaymentRow]:

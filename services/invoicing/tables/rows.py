@@ -165,6 +165,8 @@ class CreditNoteRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     requested_by: str
     created_at: datetime
+    # Its refund failed: it counts no more, and keeps its number.
+    voided_at: datetime | None = None
 
 
 class PaymentRow(msgspec.Struct, frozen=True, kw_only=True):

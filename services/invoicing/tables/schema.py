@@ -251,3 +251,12 @@ credit_notes = Table(
     CheckConstraint("amount_cents > 0", name="credit_notes_amount"),
     Index("credit_notes_invoice", "organization_id", "invoice_id"),
 )
+
+# Refunds that the bank did not take, by the id of their credit note, whichever is known first.
+failed_refunds = Table(
+    "failed_refunds",
+    metadata,
+    Column("organization_id", Text, primary_key=True),
+    Column("credit_note_id", Text, primary_key=True),
+    Column("failed_at", Moment, nullable=False),
+)

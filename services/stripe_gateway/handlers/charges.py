@@ -24,6 +24,8 @@ from shared.contracts.base import Event, Reply
 from shared.contracts.stripe_gateway import CancelPayment, ChargeChanged, CollectPayment
 from shared.database import Db
 
+ENDED_EARLY = "canceled"
+
 
 class CollectState(Begun, frozen=True, kw_only=True):
     """What to collect; its mark is the charge's own, so that a charge has one payment for ever."""
@@ -58,7 +60,9 @@ class Collect(StripeStep[CollectPayment, CollectState, Intent]):
         ]
         if not wanted:
             return NO_METHOD
-        if not await charges.add_charge(db, request):
+        if not await charges.add_charge(
+            db, request.organization_id, request.charge_id, request.amount_cents
+        ):
             return IN_FLIGHT
         return CollectState(
             who=begun.who,
@@ -129,7 +133,7 @@ class Cancel(StripeStep[CancelPayment, CancelState, Intent]):
         """See StripeStep."""
         row = await charges.lock_charge(db, request.organization_id, request.charge_id)
         if row is None:
-            return NO_PAYMENT
+            return await self._end_before_it_comes(request, db)
         if row.status not in {"pending", "requires_action"}:
             return charges.charge_of(row)
         if row.payment_intent_id is None:
@@ -140,6 +144,22 @@ class Cancel(StripeStep[CancelPayment, CancelState, Intent]):
             charge_id=request.charge_id,
             payment_intent_id=row.payment_intent_id,
         )
+
+    async def _end_before_it_comes(self, request: CancelPayment, db: Db) -> Reply:
+        """Whoever comes with it later finds it ended, like any other attempt that is known."""
+        if request.amount_cents is None:
+            return NO_PAYMENT
+        ended = {
+            "status": "failed",
+            "failure_code": ENDED_EARLY,
+            "failure_message": failure_message(ENDED_EARLY),
+        }
+        organization_id, charge_id = request.organization_id, request.charge_id
+        if not await charges.add_charge(
+            db, organization_id, charge_id, request.amount_cents, **ended
+        ):
+            return IN_FLIGHT
+        return charges.charge_of(await _row(db, organization_id, charge_id))
 
     async def do(self, state: CancelState, customer_id: str) -> Intent:  # noqa: ARG002
         """See StripeStep."""

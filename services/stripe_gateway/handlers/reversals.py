@@ -18,7 +18,7 @@ from services.stripe_gateway.rules.states import (
 from services.stripe_gateway.store import charges, purchases, reversals
 from services.stripe_gateway.store.money import has_moved, move_money
 from shared.contracts.base import Event
-from shared.contracts.stripe_gateway import DisputeChanged, PurchaseReversed
+from shared.contracts.stripe_gateway import DisputeChanged, PurchaseReversed, RefundFailed
 from shared.database import Db
 
 Found = Row[Any] | None
@@ -37,7 +37,8 @@ async def keep_reversals(
     reference = purchase.session_id if purchase else charge.charge_id if charge else intent.id
     events: list[Event] = []
     for refund in all_refunds:
-        await reversals.set_refund(db, organization_id, intent.id, refund)
+        if await reversals.set_refund(db, organization_id, intent.id, refund):
+            events.extend(_refund_failed(db, organization_id, refund))
         events.extend(await _refund_money(db, organization_id, refund, reference))
     for dispute in all_disputes:
         events.extend(await _dispute(db, organization_id, intent, dispute, purchase, charge))
@@ -49,6 +50,21 @@ async def keep_reversals(
     if charge is not None:
         events.extend(await _charge_refunded(db, charge, given_back))
     return events
+
+
+def _refund_failed(db: Db, organization_id: str, refund: Refund) -> Sequence[Event]:
+    """What there is to tell of a refund that stands otherwise than before."""
+    refund_id = (refund.metadata or {}).get("refund_id")
+    if refund_id is None or refund.status not in NOT_GIVEN_BACK:
+        return ()
+    return (
+        RefundFailed(
+            organization_id=organization_id,
+            refund_id=refund_id,
+            amount_cents=refund.amount,
+            failed_at=db.now,
+        ),
+    )
 
 
 async def _refund_money(

@@ -8,7 +8,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.stripe_gateway.tables import charges
-from shared.contracts.stripe_gateway import Charge, CollectPayment
+from shared.contracts.stripe_gateway import Charge
 from shared.database import Db
 
 FIELDS = {
@@ -33,14 +33,17 @@ def charge_of(row: Row[Any]) -> Charge:
     return Charge(**{name: getattr(row, column) for name, column in FIELDS.items()})
 
 
-async def add_charge(db: Db, request: CollectPayment) -> bool:
+async def add_charge(
+    db: Db, organization_id: str, charge_id: str, amount_cents: int, **values: Any
+) -> bool:
     """Write down an attempt before it is made; False when it is known."""
     row = {
-        "organization_id": request.organization_id,
-        "charge_id": request.charge_id,
-        "amount_cents": request.amount_cents,
+        "organization_id": organization_id,
+        "charge_id": charge_id,
+        "amount_cents": amount_cents,
         "status": "pending",
         "created_at": db.now,
+        **values,
     }
     added = await db.execute(insert(charges).values(row).on_conflict_do_nothing())
     return added.rowcount == 1

@@ -11,8 +11,8 @@ from services.stripe_gateway.tables import disputes, refunds
 from shared.database import Db
 
 
-async def set_refund(db: Db, organization_id: str, payment_intent_id: str, refund: Refund) -> None:
-    """Keep a refund."""
+async def set_refund(db: Db, organization_id: str, payment_intent_id: str, refund: Refund) -> bool:
+    """Keep a refund; whether that changes how it stands."""
     row = {
         "stripe_refund_id": refund.id,
         "organization_id": organization_id,
@@ -22,14 +22,16 @@ async def set_refund(db: Db, organization_id: str, payment_intent_id: str, refun
         "status_at_stripe": refund.status or "pending",
         "created_at": datetime.fromtimestamp(refund.created, UTC),
     }
-    await db.execute(
+    kept = await db.execute(
         insert(refunds)
         .values(row)
         .on_conflict_do_update(
             index_elements=["stripe_refund_id"],
             set_={"status_at_stripe": row["status_at_stripe"]},
+            where=refunds.c.status_at_stripe != row["status_at_stripe"],
         )
     )
+    return kept.rowcount == 1
 
 
 async def find_refund(db: Db, organization_id: str, refund_id: str) -> Row[Any] | None:

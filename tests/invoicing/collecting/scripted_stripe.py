@@ -47,6 +47,8 @@ class ScriptedStripe:
     asked: list[Request[Any]] = field(default_factory=list)
     # While it is set, answers come at once.
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    # While it is set, what is to be charged comes as far as Stripe.
+    arrives: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
@@ -54,6 +56,7 @@ class ScriptedStripe:
         """Answer everything that invoicing asks."""
         self = cls(await stack.bus("stripe_gateway"), clock)
         self.open.set()
+        self.arrives.set()
         answers: dict[type[Any], Callable[[Any], Awaitable[Reply]]] = {
             CollectPayment: self.collect,
             CancelPayment: self.cancel,
@@ -93,6 +96,7 @@ class ScriptedStripe:
 
     async def collect(self, request: CollectPayment) -> Reply:
         """Once per charge, as the card does."""
+        await self.arrives.wait()
         card = request.payment_method_id or self.defaults.get(request.organization_id)
         return await self._charge(request.charge_id, request.amount_cents, card)
 
@@ -130,7 +134,16 @@ class ScriptedStripe:
         await self.open.wait()
         charge = self.charges.get(request.charge_id)
         if charge is None:
-            return Refusal(code="payment_not_found", detail="No such payment.", status=404)
+            # It is on its way, and finds itself ended.
+            charge = Charge(
+                charge_id=request.charge_id,
+                stripe_payment_intent_id=None,
+                amount_cents=request.amount_cents or 0,
+                status="failed",
+                failure_code="canceled",
+                created_at=self.clock.now(),
+            )
+            self.charges[request.charge_id] = charge
         if charge.status in {"pending", "requires_action"}:
             charge = self.set(charge.charge_id, status="failed", failure_code="canceled")
         return charge
@@ -208,4 +221,5 @@ class ScriptedStripe:
     async def stop(self) -> None:
         """Answer no more."""
         self.open.set()
+        self.arrives.set()
         await self.bus.close()

@@ -10,8 +10,7 @@ from services.invoicing.app import means
 from services.invoicing.handlers import paying
 from services.invoicing.handlers.collecting import stop_collecting
 from services.invoicing.store.invoices import find_invoice, save_invoices
-from services.invoicing.store.notes import find_paying
-from services.invoicing.store.printed import find_paying as printed_payment
+from services.invoicing.store.payments import find_paying
 from services.invoicing.store.profiles import lock_profile
 from shared.contracts.base import Refusal
 from shared.contracts.invoicing import (
@@ -262,6 +261,26 @@ async def test_an_attempt_under_way_is_ended_when_its_invoice_is_voided(debtor: 
     assert debtor.stripe.charges[waiting.payment_id].status == "failed"
 
 
+async def test_a_charge_on_its_way_to_stripe_never_happens_once_its_invoice_is_void(
+    debtor: Debtor,
+) -> None:
+    await debtor.settings(has_payment_method=True, auto_billing_enabled=True)
+    debtor.stripe.arrives.clear()
+    invoice_id = await debtor.owes()
+
+    async def on_its_way() -> list[CollectPayment]:
+        return debtor.stripe.requests(CollectPayment, debtor.organization_id)
+
+    await until(on_its_way, lambda found: len(found) > 0)
+    await void(debtor, invoice_id)
+    await debtor.attempts(invoice_id, 1, "failed")
+    debtor.stripe.arrives.set()
+    await debtor.pass_days(1)
+    assert debtor.stripe.charged(debtor.organization_id) == []
+    assert debtor.stripe.requests(RefundPayment, debtor.organization_id) == []
+    assert len(await debtor.payments(invoice_id)) == 1
+
+
 async def test_money_for_a_void_invoice_goes_back(debtor: Debtor) -> None:
     invoice_id = await debtor.owes()
     waiting = await debtor.pay(invoice_id, "pm_asks")
@@ -297,10 +316,8 @@ async def test_a_second_success_is_given_back(debtor: Debtor) -> None:
     async with means.database.read() as db:
         # What a credit note refunds, and a document names, is what has paid it.
         refundable = await find_paying(db, debtor.organization_id, invoice_id)
-        printed = await printed_payment(db, debtor.organization_id, invoice_id)
-    assert refundable == paid.payment_id
-    assert printed is not None
-    assert printed.payment_id == paid.payment_id
+    assert refundable is not None
+    assert refundable.payment_id == paid.payment_id
     await debtor.stripe.tell(
         debtor.organization_id, debtor.stripe.charges[declined.payment_id], version=9
     )
