@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from shared.contracts.base import Refusal
+from shared.contracts.base import Refusal, Request
 from shared.contracts.invoicing import (
     CreditNote,
     InvoicePaid,
@@ -86,10 +86,9 @@ async def test_a_note_and_a_payment_at_once_never_collect_too_much(debtor: Debto
     for _ in range(5):
         invoice_id = await debtor.owes()
         await debtor.pay(invoice_id, "pm_asks")
-        note, paid = await asyncio.gather(
-            debtor.answered(noting(debtor, invoice_id, 1500)),
-            debtor.answered(debtor.paying(invoice_id, "pm_better")),
-        )
+        lessen: Request[Any] = noting(debtor, invoice_id, 1500)
+        pay: Request[Any] = debtor.paying(invoice_id, "pm_better")
+        note, paid = await asyncio.gather(debtor.answered(lessen), debtor.answered(pay))
         row = await debtor.row(invoice_id)
         if isinstance(note, Refusal):
             assert row.credited_cents == 0
