@@ -360,6 +360,9 @@ class InvoicingTotals(Reply, frozen=True, kw_only=True):
     standing_payments_cents: int
     payments_cents: int
     paid_again: int
+    misplaced: int
+    credited_cents: int
+    noted_cents: int
     drafts: int
     unsettled: int
     parked_by_itself: int

@@ -95,6 +95,17 @@ SEEDS = {
         "UPDATE applications SET applied_cents = applied_cents - 1 WHERE organization_id = $1",
         "credits_were_burned_for_invoices",
     ),
+    "a void invoice that holds its usage": (
+        "invoicing",
+        "UPDATE invoices SET status = 'void' WHERE organization_id = $1 AND kind = 'usage'",
+        "usage_is_billed_or_will_be",
+    ),
+    "what was credited": (
+        "invoicing",
+        "UPDATE invoices SET credited_cents = credited_cents + 1 WHERE organization_id = $1"
+        " AND kind = 'usage'",
+        "corrections_are_noted",
+    ),
     "a payment that is lost": (
         "invoicing",
         "DELETE FROM payments WHERE organization_id = $1 AND amount_cents = 1000",

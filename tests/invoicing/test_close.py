@@ -2,16 +2,20 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from services.invoicing.app import means, monthly_close
-from services.invoicing.handlers.drafting import freeze, up_to
+from services.invoicing.handlers import closing
+from services.invoicing.handlers.drafting import Frozen, freeze, up_to
+from services.invoicing.handlers.means import Means
 from services.invoicing.rules.profiles import first_close, next_close
 from services.invoicing.store.profiles import lock_profiles
+from services.invoicing.tables import ProfileRow
 from shared.contracts.invoicing import Invoice
-from shared.database import Database
+from shared.database import Database, Db
 from tests.invoicing.customer import Customer, World
 from tests.stack import until
 
@@ -73,6 +77,44 @@ async def test_what_is_learned_too_late_is_an_adjustment_that_names_its_month(
     begin = (month - timedelta(days=3)).replace(day=1, hour=0, minute=0)
     assert (late.period_start, late.period_end) == (begin, month)
     assert f"{begin:%B %Y}" in late.description
+
+
+async def test_what_is_heard_only_after_the_close_names_its_month_too(
+    customer: Customer, month: datetime
+) -> None:
+    await customer.account_stands()
+    told = customer.charged(at=month - timedelta(minutes=10), learned_at=month)
+    await customer.complete()
+    await pass_until(customer, month + timedelta(hours=1))
+    await closed(customer)
+    # Its word was on its way while the month was closed.
+    await customer.use(told)
+    (late,) = (await customer.invoice()).lines
+    assert (late.kind, late.period_end) == ("adjustment", month)
+
+
+async def test_a_close_that_takes_too_long_is_tried_with_fewer(
+    customer: Customer, month: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 3
+    tried: list[int] = []
+
+    async def slow(means: Means, db: Db, profiles: dict[str, ProfileRow], cuts: Any) -> Frozen:
+        tried.append(len(profiles))
+        if len(profiles) > most:
+            await db.driver.execute("SET LOCAL statement_timeout = '10ms'")
+            await db.driver.execute("SELECT pg_sleep(1)")
+        return await freeze(means, db, profiles, cuts)
+
+    others = [Customer(customer.world, f"org-{uuid4().hex[:12]}") for _ in range(9)]
+    for each in (customer, *others):
+        await each.account_stands()
+        await each.complete()
+    monkeypatch.setattr(closing, "freeze", slow)
+    await pass_until(customer, month + timedelta(hours=1))
+    for each in (customer, *others):
+        await closed(each)
+    assert max(tried) > most
 
 
 async def test_closing_again_or_late_makes_nothing_new(

@@ -1,7 +1,7 @@
 """Auto-billing: an invoice is charged to the default card, again on its days, and reminded of."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -23,6 +23,7 @@ from services.invoicing.store.dunning import (
     list_due_attempts,
     list_due_reminders,
     list_failed,
+    list_untried,
     save_dunning,
 )
 from services.invoicing.store.invoices import find_invoice, save_invoices
@@ -136,12 +137,32 @@ async def follow_methods(fact: PaymentMethodsChanged, db: Db) -> Sequence[Event]
     await save_profile(db, profile)
     if not is_new:
         return ()
+    # What the old card was told says nothing about this one.
+    failed = await list_failed(db, fact.organization_id)
+    return [
+        *await _try_now(db, profile, failed),
+        *await catch_up(db, profile, fact.changed_at),
+    ]
+
+
+async def catch_up(db: Db, profile: ProfileRow, known_at: datetime) -> Sequence[Event]:
+    """What is heard only now was so at `known_at`: invoices that have become final since then were
+    to be charged. Later ones follow what their customer does.
+    """
+    if not profile.auto_billing_enabled:
+        return ()
+    untried = await list_untried(db, profile.organization_id, known_at)
+    return await _try_now(db, profile, untried)
+
+
+async def _try_now(db: Db, profile: ProfileRow, rows: Sequence[DunningRow]) -> list[Event]:
     events: list[Event] = []
-    for row in await list_failed(db, fact.organization_id):
-        invoice = await find_invoice(db, [fact.organization_id], row.invoice_id)
+    for row in rows:
+        invoice = await find_invoice(db, [row.organization_id], row.invoice_id)
         if invoice is not None:
-            # What the old card was told says nothing about this one.
-            fresh = msgspec.structs.replace(row, last_failure_code=None)
+            fresh = msgspec.structs.replace(row, last_failure_code=None, next_attempt_at=db.now)
+            # Kept, for an account that is parked: it is charged when that is released.
+            await save_dunning(db, fresh)
             events.extend(await _act(db, profile, invoice, fresh))
     return events
 

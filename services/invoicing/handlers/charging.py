@@ -9,9 +9,9 @@ from services.invoicing.handlers.attempts import Attempt
 from services.invoicing.handlers.means import Means, NotKnownYet
 from services.invoicing.handlers.returning import OURSELVES
 from services.invoicing.handlers.settling import fail, keep_charge, keep_failure
-from services.invoicing.rules.payments import COLLECTED, UNDER_WAY
+from services.invoicing.rules.payments import COLLECTED, PARKED, UNDER_WAY
 from services.invoicing.store.payments import get_payment, save_payment
-from services.invoicing.store.profiles import lock_profile
+from services.invoicing.store.profiles import find_profile, lock_profile
 from services.invoicing.tables import ProfileRow
 from shared.clock import new_id
 from shared.contracts.base import Event, Refusal, Request
@@ -140,8 +140,15 @@ class Collect(Step[Attempt, Collected]):
         self._means = means
 
     async def call(self, step_id: str, state: Attempt) -> Collected:  # noqa: ARG002 -- its form
-        """See Step."""
-        return await carry_out(self._means, state)
+        """See Step. Of an account that was parked meanwhile nothing is charged any more."""
+        async with self._means.database.read() as db:
+            profile = await find_profile(db, state.organization_id)
+        if profile is None or profile.parked_reason is None:
+            return await carry_out(self._means, state)
+        ended = await end_charge(self._means, state.organization_id, state.payment_id)
+        if ended.status == "failed":
+            ended = msgspec.structs.replace(ended, failure_code=PARKED.code)
+        return Collected(None, ended)
 
     async def conclude(
         self,

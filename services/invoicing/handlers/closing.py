@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 import msgspec
+from asyncpg import QueryCanceledError
 
-from services.invoicing.handlers.drafting import freeze
+from services.invoicing.handlers.drafting import Frozen, freeze
 from services.invoicing.handlers.generating import Closing, burning
 from services.invoicing.handlers.issuing import issue
 from services.invoicing.handlers.means import Means
@@ -88,13 +89,15 @@ class MonthlyClose:
 
     def __init__(self, means: Means) -> None:
         self._means = means
+        # Fewer after a statement that took too long, so that the busiest hold nobody up.
+        self._at_once = CLOSED_AT_ONCE
 
     async def close(self, db: Db) -> Sequence[Event]:
         """Freeze the month of as many organizations as one transaction may."""
-        profiles = await store.lock_due_profiles(db, CLOSED_AT_ONCE)
+        profiles = await store.lock_due_profiles(db, self._at_once)
         if profiles:
             cuts = {each: _cut(profile) for each, profile in profiles.items()}
-            frozen = await freeze(self._means, db, profiles, cuts)
+            frozen = await self._freeze(db, profiles, cuts)
             closings = await _closings(db, list(frozen.drafts.values()))
             for some in _portions(closings):
                 step_id = f"finish_invoices:{new_id()}"
@@ -109,6 +112,17 @@ class MonthlyClose:
             await store.set_next_closes(db, closed)
             failpoint("invoicing.frozen")
         return ()
+
+    async def _freeze(
+        self, db: Db, profiles: dict[str, ProfileRow], cuts: dict[str, rules.Cut]
+    ) -> Frozen:
+        try:
+            frozen = await freeze(self._means, db, profiles, cuts)
+        except QueryCanceledError:
+            self._at_once = max(1, self._at_once // 2)
+            raise
+        self._at_once = min(CLOSED_AT_ONCE, self._at_once * 2)
+        return frozen
 
     async def finish_left(self, db: Db) -> Sequence[Event]:
         """Take up drafts that were left, each by itself, once an hour."""

@@ -6,6 +6,7 @@ import msgspec
 
 from services.invoicing.handlers.facts import number_of
 from services.invoicing.rules.dunning import is_hard, next_move
+from services.invoicing.rules.payments import PARKED
 from services.invoicing.store.dunning import (
     drop_dunning,
     find_dunning,
@@ -29,6 +30,14 @@ async def note_failure(
         # It was paid or taken back meanwhile.
         return ()
     code = payment.failure_code
+    if code == PARKED.code:
+        # Its card was not asked: it is when the account is released.
+        await save_dunning(db, msgspec.structs.replace(row, next_attempt_at=db.now))
+        return ()
+    if payment.payment_method_id != profile.default_payment_method_id:
+        # What the old card says is nothing to the one that has come meanwhile.
+        await save_dunning(db, msgspec.structs.replace(row, next_attempt_at=db.now))
+        return ()
     at = next_move(row, code, db.now)
     failed = msgspec.structs.replace(
         row,

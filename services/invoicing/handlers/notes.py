@@ -92,7 +92,8 @@ class IssuesCreditNote(AnsweringStep[IssueCreditNote, Noting, Given]):
         row = await invoices.find_invoice(db, [organization_id], request.invoice_id)
         if row is None:
             return UNKNOWN_INVOICE
-        how = rules.correction(row, request.kind, request.amount_cents)
+        refunded_by_notes = await notes.sum_issued(db, organization_id, row.invoice_id, "refund")
+        how = rules.correction(row, request.kind, request.amount_cents, refunded_by_notes)
         if isinstance(how, Refusal):
             return how
         under_way = None
@@ -164,7 +165,9 @@ async def _issue(
     await notes.add_note(db, note)
     row = msgspec.structs.replace(row, version=row.version + 1, updated_at=db.now)
     told: list[Event] = []
-    settled = row.status != "paid" and row.credited_cents >= row.amount_due_cents
+    # What another note has only set aside may yet be given back.
+    issued_cents = await notes.sum_issued(db, state.organization_id, row.invoice_id)
+    settled = row.status != "paid" and issued_cents >= row.amount_due_cents
     if settled:
         row = msgspec.structs.replace(row, status="paid", paid_at=db.now)
         told.append(invoice_paid(row))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.invoicing.handlers.autobilling import catch_up
 from services.invoicing.store.profiles import lock_profile, save_profile
 from shared.contracts.account import AccountChanged, AccountOpened
 from shared.contracts.base import Event
@@ -37,7 +38,8 @@ async def follow_account(fact: AccountChanged, db: Db) -> Sequence[Event]:
         billing_email=fact.billing_email,
     )
     await save_profile(db, changed)
-    return ()
+    begins = changed.auto_billing_enabled and not profile.auto_billing_enabled
+    return await catch_up(db, changed, fact.changed_at) if begins else ()
 
 
 async def follow_plan(fact: PlanChanged, db: Db) -> Sequence[Event]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from services.invoicing.handlers.facts import number_of
-from services.invoicing.handlers.means import Means
+from services.invoicing.handlers.means import Means, NotKnownYet
 from services.invoicing.tables import InvoiceRow, PaymentRow
 from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.invoicing import PaymentReturned
@@ -18,6 +18,8 @@ from shared.steps import Step, prepare_step
 logger = logging.getLogger(__name__)
 
 OURSELVES = "invoicing"
+# An operator was faster.
+GONE_ALREADY = frozenset({"refund_too_large"})
 
 
 class Returning(msgspec.Struct, frozen=True):
@@ -44,7 +46,11 @@ class GiveBack(Step[Returning, Reply]):
             charge_id=state.payment_id,
             requested_by=OURSELVES,
         )
-        return await self._means.ask(request, step_id)
+        answer = await self._means.ask(request, step_id)
+        if isinstance(answer, Refusal) and answer.code not in GONE_ALREADY:
+            # The customer was told that it comes back, so it is tried until it does.
+            raise NotKnownYet(answer.code)
+        return answer
 
     async def conclude(
         self,
@@ -55,9 +61,8 @@ class GiveBack(Step[Returning, Reply]):
     ) -> Sequence[Event]:
         """See Step."""
         if isinstance(outcome, Refusal):
-            # An operator gave it back already, or has to.
             fields = {"step": step_id, "code": outcome.code}
-            logger.error("a surplus was not given back", extra={"fields": fields})
+            logger.warning("a surplus was given back by others", extra={"fields": fields})
         return ()
 
 

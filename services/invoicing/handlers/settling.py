@@ -92,7 +92,12 @@ async def _collected(
         surplus = msgspec.structs.replace(payment, surplus=True)
         return [await _save(db, profile, invoice, surplus), await give_back(db, invoice, surplus)]
     paid = await mark_paid(db, profile, invoice, payment.amount_cents)
-    return [await _save(db, profile, invoice, payment), *paid]
+    events = [await _save(db, profile, invoice, payment), *paid]
+    if payment.refunded_cents:
+        # Both came in one word, and the word of the first alone is out of date when it comes.
+        invoice = await get_invoice(db, profile.organization_id, invoice.invoice_id)
+        events += await _refunded(db, profile, invoice, payment)
+    return events
 
 
 async def mark_paid(

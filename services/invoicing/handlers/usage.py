@@ -5,9 +5,14 @@ from datetime import datetime
 
 import msgspec
 
-from services.invoicing.rules.usage import record_llm_cost, record_storage, record_workflow
+from services.invoicing.rules.usage import (
+    as_heard,
+    record_llm_cost,
+    record_storage,
+    record_workflow,
+)
 from services.invoicing.store.invoices import find_last_number
-from services.invoicing.store.profiles import find_profile, lock_profile
+from services.invoicing.store.profiles import find_profile, share_profile
 from services.invoicing.store.usage import add_record, list_records
 from services.invoicing.tables import ProfileRow, UsageRow
 from shared.clock import new_id
@@ -41,12 +46,11 @@ async def add_storage(fact: StorageMeasured, db: Db) -> Sequence[Event]:
 
 
 async def _add(row: UsageRow, db: Db) -> Sequence[Event]:
+    # Nobody may have asked for its account yet; its month is closed all the same.
+    profile = await share_profile(db, row.organization_id)
+    row = as_heard(row, profile.next_close_at)
     if not await add_record(db, row):
         return ()
-    profile = await find_profile(db, row.organization_id)
-    if profile is None:
-        # Nobody has asked for its account yet; its month is closed all the same.
-        profile = await lock_profile(db, row.organization_id)
     record = usage_record(row, profile)
     return [UsageRecorded(organization_id=row.organization_id, record=record)]
 
@@ -64,10 +68,7 @@ async def add_llm_cost(fact: CostsRecorded, db: Db) -> Sequence[Event]:
     if row.total_picousd < 0:
         number = await find_last_number(db, fact.organization_id, "llm_cost")
         row = msgspec.structs.replace(row, corrects_invoice=number)
-    if row.total_picousd == 0 or not await add_record(db, row):
-        return ()
-    record = usage_record(row, profile)
-    return [UsageRecorded(organization_id=fact.organization_id, record=record)]
+    return await _add(row, db) if row.total_picousd else ()
 
 
 async def list_usage(request: ListUsageRecords, db: Db) -> UsageRecords | Refusal:

@@ -37,22 +37,26 @@ def void_refusal(invoice: InvoiceRow) -> Refusal | None:
     return CORRECTED if invoice.credited_cents else None
 
 
-def correction(invoice: InvoiceRow, kind: CreditNoteKind, cents: int) -> Correction | Refusal:
-    """How a credit note of this kind comes about, never beyond what the invoice came to."""
+def correction(
+    invoice: InvoiceRow, kind: CreditNoteKind, cents: int, refunded_by_notes_cents: int
+) -> Correction | Refusal:
+    """How a credit note of this kind comes about, never beyond what the invoice came to; what was
+    refunded otherwise, as on Stripe's pages, counts as well.
+    """
     if invoice.kind != "usage":
         return NOT_OURS
     if invoice.status in {"draft", "void"}:
         return DRAFT if invoice.status == "draft" else VOID
     is_paid = invoice.status == "paid"
+    elsewhere = max(0, invoice.amount_refunded_cents - refunded_by_notes_cents)
+    uncorrected = invoice.total_cents - invoice.credited_cents - elsewhere
     if kind == "refund":
-        left = invoice.amount_paid_cents - invoice.amount_refunded_cents
-        left = min(left, invoice.total_cents - invoice.credited_cents)
+        left = min(invoice.amount_paid_cents - invoice.amount_refunded_cents, uncorrected)
         if not is_paid or left <= 0:
             return UNPAID
         return "refund" if cents <= left else _beyond(left)
     if is_paid:
-        left = invoice.total_cents - invoice.credited_cents
-        return "grant" if cents <= left else _beyond(left)
+        return "grant" if cents <= uncorrected else _beyond(max(0, uncorrected))
     left = invoice.amount_due_cents - invoice.amount_paid_cents - invoice.credited_cents
     if cents > left:
         return _beyond(left)

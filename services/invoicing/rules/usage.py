@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from services.invoicing.rules.profiles import month_of, next_close
 from services.invoicing.tables.rows import UsageRow
 from shared.contracts.cost_metering import CostsRecorded
@@ -83,3 +85,13 @@ def record_storage(storage: StorageMeasured, record_id: str) -> UsageRow:
 def late_month(occurred_at: datetime, recorded_at: datetime) -> datetime | None:
     """The month a use belongs to, if that was closed before anybody knew of it."""
     return month_of(occurred_at) if recorded_at >= next_close(occurred_at) else None
+
+
+def as_heard(row: UsageRow, next_close_at: datetime) -> UsageRow:
+    """A use as it is heard of: also late when its month was closed while the word was on its way.
+
+    `next_close_at` is when its organization is closed next.
+    """
+    if row.billed_at is not None or next_close_at <= next_close(row.occurred_at):
+        return row
+    return msgspec.structs.replace(row, late_month=month_of(row.occurred_at))

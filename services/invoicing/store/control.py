@@ -29,6 +29,17 @@ _FINAL = f"{_STANDING} AND finalized_at IS NOT NULL"
 _BY_CHARGES = """NOT EXISTS (
     SELECT FROM invoices i WHERE i.organization_id = paid.organization_id
       AND i.invoice_id = paid.invoice_id AND i.kind = 'stripe')"""
+# Usage that will never be billed, or that a void invoice still holds.
+_MISPLACED = """
+SELECT record_id FROM usage_records u WHERE organization_id = $1 AND (
+    (billed_at IS NOT NULL AND invoice_id IS NULL AND total_picousd <> 0)
+    OR EXISTS (SELECT FROM invoices i WHERE i.organization_id = u.organization_id
+               AND i.invoice_id = u.invoice_id AND i.status = 'void'))"""
+_NOTED = """
+SELECT invoice_id, amount_cents FROM credit_notes n WHERE organization_id = $1
+  AND NOT EXISTS (SELECT FROM failed_refunds f
+                  WHERE f.organization_id = n.organization_id
+                    AND f.credit_note_id = n.credit_note_id)"""
 # One statement, so that all of it is one snapshot.
 _TOTALS = f"""
 WITH uses AS (SELECT * FROM usage_records WHERE organization_id = $1),
@@ -58,6 +69,9 @@ SELECT
         WHERE NOT p.surplus) AS standing_payments_cents,
     (SELECT sum(amount_cents) FROM paid WHERE {_BY_CHARGES}) AS payments_cents,
     (SELECT count(*) - count(DISTINCT invoice_id) FROM paid WHERE NOT surplus) AS paid_again,
+    (SELECT count(*) FROM ({_MISPLACED}) AS m) AS misplaced,
+    (SELECT sum(credited_cents) FROM standing) AS credited_cents,
+    (SELECT sum(amount_cents) FROM ({_NOTED}) AS n) AS noted_cents,
     (SELECT count(*) FROM standing WHERE status = 'draft') AS drafts,
     (SELECT count(*) FROM steps WHERE status <> 'concluded'
         AND state ->> 'organization_id' = $1) AS unsettled,
@@ -98,6 +112,13 @@ BOOKS: Mapping[str, str] = {
     "payments": f"""
         SELECT payment_id AS key, amount_cents AS amount FROM payments AS paid
         WHERE organization_id = $1 AND succeeded_at IS NOT NULL AND {_BY_CHARGES}""",
+    "misplaced": f"SELECT record_id AS key, 1 AS amount FROM ({_MISPLACED}) AS m",
+    "credited": f"""
+        SELECT invoice_id AS key, credited_cents AS amount FROM ({_STANDING}) AS i
+        WHERE credited_cents > 0""",
+    "noted": f"""
+        SELECT invoice_id AS key, sum(amount_cents) AS amount FROM ({_NOTED}) AS n
+        GROUP BY invoice_id""",
     "paid_again": """
         SELECT invoice_id AS key, count(*) - 1 AS amount FROM payments
         WHERE organization_id = $1 AND succeeded_at IS NOT NULL AND NOT surplus

@@ -44,9 +44,13 @@ unbilled AS (
            ) - u.total_picousd AS before_picousd
     FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
          AS d (organization_id, draft_id, usage_until, learned_until)
-    JOIN usage_records u ON u.organization_id = d.organization_id
-    WHERE u.billed_at IS NULL AND u.invoice_id IS NULL
-      AND u.occurred_at < d.usage_until AND u.recorded_at < d.learned_until
+    CROSS JOIN LATERAL (
+        SELECT * FROM usage_records r
+        WHERE r.organization_id = d.organization_id
+          AND r.billed_at IS NULL AND r.invoice_id IS NULL
+          AND r.occurred_at < d.usage_until AND r.recorded_at < d.learned_until
+        ORDER BY r.occurred_at, r.record_id LIMIT {MAX_RECORDS}
+    ) AS u
 ),
 chosen AS (
     SELECT *, dense_rank() OVER (
@@ -56,7 +60,7 @@ chosen AS (
                  usage_type DESC, unit_price_cents
     ) AS place
     FROM unbilled
-    WHERE nth <= CASE WHEN hold_id IS NULL THEN {MAX_RECORDS} ELSE {MAX_HELD_RECORDS} END
+    WHERE (hold_id IS NULL OR nth <= {MAX_HELD_RECORDS})
       AND before_picousd < {ENOUGH_CENTS * PICOUSD_PER_CENT}
 )
 """  # noqa: S608 -- constants

@@ -15,6 +15,15 @@ _FIND = "SELECT * FROM dunning WHERE organization_id = $1 AND invoice_id = $2"
 _FAILED = """
 SELECT * FROM dunning WHERE organization_id = $1 AND attempts > 0 ORDER BY invoice_id LIMIT $2
 """
+_UNTRIED = """
+SELECT d.* FROM dunning d JOIN invoices i USING (organization_id, invoice_id)
+WHERE d.organization_id = $1 AND d.attempts = 0 AND d.next_attempt_at IS NULL
+  AND i.finalized_at >= $2 AND i.status IN ('open', 'past_due')
+  AND NOT EXISTS (
+      SELECT FROM payments p WHERE p.organization_id = $1 AND p.invoice_id = d.invoice_id
+  )
+ORDER BY d.invoice_id LIMIT $3
+"""
 # By organization, so that two who lock several profiles do it in the same order.
 _DUE_ATTEMPTS = """
 WITH due AS (
@@ -58,6 +67,12 @@ async def find_dunning(db: Db, organization_id: str, invoice_id: str) -> Dunning
 async def list_failed(db: Db, organization_id: str) -> Sequence[DunningRow]:
     """The invoices that auto-billing could not collect."""
     rows = await db.driver.fetch(_FAILED, organization_id, MOST_TRIED)
+    return [msgspec.convert(dict(row), DunningRow) for row in rows]
+
+
+async def list_untried(db: Db, organization_id: str, since: datetime) -> Sequence[DunningRow]:
+    """The invoices that became final since a moment, and that nobody has tried to collect."""
+    rows = await db.driver.fetch(_UNTRIED, organization_id, since, MOST_TRIED)
     return [msgspec.convert(dict(row), DunningRow) for row in rows]
 
 

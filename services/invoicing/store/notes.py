@@ -5,6 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.invoicing.tables import CreditNoteRow
 from services.invoicing.tables.schema import credit_notes, failed_refunds
+from shared.contracts.invoicing import CreditNoteKind
 from shared.database import Db
 
 # Newest first, with when their refunds failed.
@@ -15,6 +16,14 @@ LEFT JOIN failed_refunds f USING (organization_id, credit_note_id)
 WHERE organization_id = $1 AND ($2::text IS NULL OR credit_note_id = $2)
   AND ($3::text IS NULL OR invoice_id = $3)
 ORDER BY number DESC LIMIT $4
+"""
+_ISSUED = """
+SELECT coalesce(sum(amount_cents), 0)::bigint FROM credit_notes n
+WHERE organization_id = $1 AND invoice_id = $2 AND ($3::text IS NULL OR kind = $3)
+  AND NOT EXISTS (
+      SELECT FROM failed_refunds f
+      WHERE f.organization_id = n.organization_id AND f.credit_note_id = n.credit_note_id
+  )
 """
 _FAILED = """
 SELECT EXISTS (SELECT FROM failed_refunds WHERE organization_id = $1 AND credit_note_id = $2)
@@ -31,6 +40,13 @@ async def list_notes(db: Db, organization_id: str, invoice_id: str | None) -> li
     """The newest credit notes of an organization, or of one of its invoices."""
     rows = await db.driver.fetch(_NOTES, organization_id, None, invoice_id, MOST_NOTES)
     return [msgspec.convert(dict(row), CreditNoteRow) for row in rows]
+
+
+async def sum_issued(
+    db: Db, organization_id: str, invoice_id: str, kind: CreditNoteKind | None = None
+) -> int:
+    """What credit notes of an invoice have credited, in cents; what is only set aside is not in."""
+    return int(await db.driver.fetchval(_ISSUED, organization_id, invoice_id, kind))
 
 
 async def add_note(db: Db, row: CreditNoteRow) -> None:

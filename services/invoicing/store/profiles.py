@@ -20,6 +20,7 @@ ORDER BY organization_id FOR UPDATE
 """
 _SET_NUMBER = "UPDATE billing_profiles SET last_invoice_number = $2 WHERE organization_id = $1"
 _FIND = "SELECT * FROM billing_profiles WHERE organization_id = $1"
+_SHARE = f"{_FIND} FOR SHARE"
 
 
 async def lock_profile(db: Db, organization_id: str) -> ProfileRow:
@@ -42,6 +43,14 @@ async def find_profile(db: Db, organization_id: str) -> ProfileRow | None:
     """An organization's profile, to be read; None before anything was heard of it."""
     row = await db.driver.fetchrow(_FIND, organization_id)
     return None if row is None else msgspec.convert(dict(row), ProfileRow)
+
+
+async def share_profile(db: Db, organization_id: str) -> ProfileRow:
+    """A profile that does not change until the transaction ends; others may share it."""
+    row = await db.driver.fetchrow(_SHARE, organization_id)
+    if row is None:
+        return await lock_profile(db, organization_id)
+    return msgspec.convert(dict(row), ProfileRow)
 
 
 async def set_numbers(db: Db, rows: Sequence[ProfileRow]) -> None:

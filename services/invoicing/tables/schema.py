@@ -189,6 +189,11 @@ invoices = Table(
     CheckConstraint(
         "kind = 'stripe' OR (number IS NULL) = (finalized_at IS NULL)", name="invoices_numbered"
     ),
+    CheckConstraint(
+        "kind = 'stripe' OR status <> 'paid'"
+        " OR amount_paid_cents + credited_cents >= amount_due_cents",
+        name="invoices_paid_for",
+    ),
     # A draft is on its way to be final: there is never another one beside it.
     Index(
         "invoices_one_draft",

@@ -24,6 +24,8 @@ EVENTS = "events"
 OVERLAP = timedelta(minutes=15)
 # What has been under way this long is looked at, webhook or not.
 STALE = timedelta(minutes=2)
+# How long it is looked whether a customer has answered the bank's question.
+ASKED_FOR = timedelta(days=3)
 # Of each kind, looked at in one round.
 MOST = 100
 
@@ -88,7 +90,7 @@ class Reconciler:
         stale = db.now - min(STALE, timedelta(seconds=seconds))
         for row in await purchases.list_under_way(db, stale, MOST):
             await order_look(db, "session", row.session_id, name=f"{row.session_id}:{moment}")
-        for row in await charges.list_under_way(db, stale, MOST):
+        for row in await charges.list_under_way(db, stale, db.now - ASKED_FOR, MOST):
             name = f"{row.payment_intent_id}:{moment}"
             await order_look(db, "intent", row.payment_intent_id, name=name)
         for who in await customers.list_unlinked(db, stale, MOST):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.stripe_gateway.tables import charges
@@ -82,12 +82,19 @@ async def set_charge(db: Db, row: Row[Any], **values: Any) -> Row[Any] | None:
     return changed.one()
 
 
-async def list_under_way(db: Db, before: datetime, limit: int) -> Sequence[Row[Any]]:
-    """Attempts whose last word is not spoken, begun before a moment, oldest first."""
+async def list_under_way(
+    db: Db, before: datetime, asked_since: datetime, limit: int
+) -> Sequence[Row[Any]]:
+    """Attempts whose last word is not spoken, begun before a moment, oldest first. Of those that
+    wait for a customer only newer ones: Stripe tells when somebody comes back to an old one.
+    """
     found = await db.execute(
         select(charges)
         .where(
-            charges.c.status.in_(("pending", "requires_action")),
+            or_(
+                charges.c.status == "pending",
+                and_(charges.c.status == "requires_action", charges.c.created_at >= asked_since),
+            ),
             charges.c.payment_intent_id.is_not(None),
             charges.c.created_at < before,
         )

@@ -49,6 +49,9 @@ class ScriptedStripe:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     # While it is set, what is to be charged comes as far as Stripe.
     arrives: asyncio.Event = field(default_factory=asyncio.Event)
+    busy: bool = False
+    # What is refused of one kind, each once.
+    refuses: dict[type[Any], list[Refusal]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
@@ -97,6 +100,8 @@ class ScriptedStripe:
     async def collect(self, request: CollectPayment) -> Reply:
         """Once per charge, as the card does."""
         await self.arrives.wait()
+        if self.busy:
+            return Refusal(code="stripe_busy", detail="Not now.", status=429)
         card = request.payment_method_id or self.defaults.get(request.organization_id)
         return await self._charge(request.charge_id, request.amount_cents, card)
 
@@ -150,6 +155,8 @@ class ScriptedStripe:
 
     async def refund(self, request: RefundPayment) -> Reply:
         """All or some of it."""
+        if refusals := self.refuses.get(RefundPayment):
+            return refusals.pop(0)
         charge = self.charges[request.charge_id or ""]
         amount = request.amount_cents or charge.amount_cents - charge.refunded_cents
         return self.give_back(charge.charge_id, amount)

@@ -1,4 +1,4 @@
-"""Refunds that failed at the bank, whose credit notes are void."""
+"""Refunds that failed at the bank, whose credit notes are void; and paid is paid for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Create their table; like credit notes, they are never written anew."""
+    """Create their table, never written anew, and let nothing unpaid be called paid."""
     op.create_table(
         "failed_refunds",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -17,3 +17,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "credit_note_id"),
     )
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON failed_refunds FROM invoicing")
+    op.create_check_constraint(
+        "invoices_paid_for",
+        "invoices",
+        "kind = 'stripe' OR status <> 'paid'"
+        " OR amount_paid_cents + credited_cents >= amount_due_cents",
+    )
