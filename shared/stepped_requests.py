@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from sqlalchemy import Row, select
+import msgspec
+from sqlalchemy import Row, delete, select
 
 from shared.answers import (
     IN_FLIGHT,
@@ -14,7 +15,7 @@ from shared.answers import (
     keep_answer,
 )
 from shared.contracts.base import Refusal, Reply, Request
-from shared.database import Database
+from shared.database import Database, Db
 from shared.outbox import add_events
 from shared.steps import AnsweringStep, StepRunner, prepare_step
 from shared.tables import steps
@@ -45,8 +46,8 @@ class SteppedAnswer:
         # The call goes on when nobody waits any more: its outcome must be written down.
         await asyncio.wait({self._runner.begin(begun)}, timeout=patience_seconds)
         async with self._database.read() as db:
-            row = (await db.execute(select(steps).where(steps.c.step_id == begun.step_id))).one()
-        return _answer_of(row) or PENDING
+            row = await _find_step(db, begun.step_id)
+        return (_answer_of(row) if row else None) or PENDING
 
     async def _begin(
         self, request: Request[Any], key: IdempotencyKey
@@ -54,13 +55,9 @@ class SteppedAnswer:
         """Prepare the step and answer its row; or answer what was answered before."""
         step_id = f"{key.operation}:{key.digest[:40]}"
         async with self._database.transaction() as db:
-            known = await find_answer(db, key)
+            known = await find_answer(db, key) or await _find_begun(db, key, step_id)
             if known is not None:
                 return known
-            found = await db.execute(select(steps).where(steps.c.step_id == step_id))
-            row = found.first()
-            if row is not None:
-                return REUSED if row.body_hash != key.asked else _answer_of(row) or IN_FLIGHT
             prepared = await self._step.prepare(request, db)
             state, events = prepared if isinstance(prepared, tuple) else (prepared, ())
             await add_events(db, events)
@@ -81,6 +78,32 @@ class SteppedAnswer:
             )
         # The key is held, and there was no such step: it is ours.
         return row if row is not None else IN_FLIGHT
+
+
+async def _find_step(db: Db, step_id: str) -> Row[Any] | None:
+    return (await db.execute(select(steps).where(steps.c.step_id == step_id))).first()
+
+
+async def _find_begun(db: Db, key: IdempotencyKey, step_id: str) -> Reply | StoredAnswer | None:
+    """What is answered by the step that a key has begun; None when it has begun none that counts.
+
+    The caller holds the key.
+    """
+    row = await _find_step(db, step_id)
+    if row is None:
+        return None
+    if row.body_hash != key.asked:
+        return REUSED
+    answer = _answer_of(row)
+    if answer is None or not _passes(answer):
+        return answer or IN_FLIGHT
+    # It came to nothing that lasts, and who asks again would learn it for as long as keys live.
+    await db.execute(delete(steps).where(steps.c.step_id == step_id))
+    return None
+
+
+def _passes(answer: StoredAnswer) -> bool:
+    return answer.refused and msgspec.json.decode(answer.reply, type=Refusal).passes
 
 
 def _answer_of(row: Row[Any]) -> StoredAnswer | None:

@@ -19,17 +19,6 @@ STRIPE_SECONDS = 30.0
 SET_UP_SECONDS = 5.0
 LOOK_SECONDS = 0.2
 CUSTOMER_PENDING = "customer_pending"
-# Refusals that time alone mends: what is asked for, or what it needs, is still being worked on.
-UNDER_WAY = frozenset(
-    {
-        "pending",
-        "idempotency_key_in_flight",
-        "charge_in_flight",
-        CUSTOMER_PENDING,
-        "customer_replaced",
-        "stripe_busy",
-    }
-)
 
 
 class Asks(Protocol):
@@ -79,7 +68,7 @@ class Caller:
                     answer.status,
                     answer.code,
                     answer.detail,
-                    headers=later if answer.code in UNDER_WAY else {},
+                    headers=later if answer.passes else {},
                 )
             await self._open_account(request)
             await asyncio.sleep(LOOK_SECONDS)

@@ -27,6 +27,19 @@ Count = Annotated[int, Meta(ge=0, le=MAX_EXACT_INTEGER)]
 AwareTime = Annotated[datetime, Meta(tz=True)]
 PageLimit = Annotated[int, Meta(ge=1, le=200)]
 
+# Codes of a "no" that time alone mends: what is asked for, or what it needs, is still being worked
+# on. Whoever asks again gets another answer, so this one is no outcome and is not kept as one.
+PASSING = frozenset(
+    {
+        "pending",
+        "idempotency_key_in_flight",
+        "charge_in_flight",
+        "customer_pending",
+        "customer_replaced",
+        "stripe_busy",
+    }
+)
+
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """A value that crosses a border: immutable, named fields, JSON on the wire."""
@@ -58,6 +71,11 @@ class Refusal(Reply, frozen=True, kw_only=True):
     code: Text
     detail: str
     status: Annotated[int, Meta(ge=400, le=499)] = 409
+
+    @property
+    def passes(self) -> bool:
+        """Whether time alone mends it, so that nothing is known yet."""
+        return self.code in PASSING
 
 
 class Done(Reply, frozen=True, kw_only=True):

@@ -29,16 +29,6 @@ from tests.stripe_gateway.processes import FRONTEND
 
 R = TypeVar("R", bound=Reply)
 
-# A "no" that time alone mends.
-NOT_YET = frozenset(
-    {
-        "pending",
-        "idempotency_key_in_flight",
-        "charge_in_flight",
-        "customer_pending",
-        "stripe_busy",
-    }
-)
 ANSWER_SECONDS = 3.0
 PATIENCE_SECONDS = 60.0
 AT_ONCE = 3
@@ -100,7 +90,7 @@ class Buyer:
                     except (NoAnswerer, AnswerTimedOut, AnswerFailed):
                         await asyncio.sleep(0.1)
                         continue
-                    if not (isinstance(answer, Refusal) and answer.code in NOT_YET):
+                    if not (isinstance(answer, Refusal) and answer.passes):
                         return answer
                     await asyncio.sleep(0.1)
         except TimeoutError:

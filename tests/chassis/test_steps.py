@@ -10,7 +10,7 @@ import pytest
 
 from shared.answers import IN_FLIGHT, REUSED
 from shared.bus import AnswerTimedOut, Bus
-from shared.contracts.base import Refusal
+from shared.contracts.base import PASSING, Refusal
 from shared.stepped_requests import PENDING
 from shared.steps import Step, StepTimes
 from tests.chassis.contracts.shop import ChargeCard, Charged
@@ -153,6 +153,21 @@ async def test_a_no_of_the_other_system_is_kept_as_the_answer(stage: Stage, bus:
         assert await bus.ask(noted("decline"), idempotency_key=KEY) == declined
         assert await bus.ask(CHARGE, idempotency_key=KEY) == REUSED
     assert calls(stage).total() == 1
+
+
+@pytest.mark.parametrize("code", sorted(PASSING))
+async def test_a_no_that_passes_is_no_answer_to_who_asks_again(
+    stage: Stage, bus: Bus, code: str
+) -> None:
+    passing = noted(f"decline at first {code}")
+    async with stage.running(Shop().service):
+        refusal = await bus.ask(passing, idempotency_key=KEY)
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == code
+        assert await bus.ask(CHARGE, idempotency_key=KEY) == REUSED
+        charged = await bus.ask(passing, idempotency_key=KEY)
+        assert isinstance(charged, Charged)
+        assert await bus.ask(passing, idempotency_key=KEY) == charged
 
 
 async def test_a_refusal_before_anything_was_begun_may_be_another_answer_later(

@@ -59,6 +59,11 @@ async def add_effect(db: Db, organization_id: str, what: str) -> None:
     await db.execute(insert(effects).values(organization_id=organization_id, what=what))
 
 
+async def has_declined(db: Db) -> bool:
+    declined = select(effects.c.position).where(effects.c.what == "declined")
+    return (await db.execute(declined)).first() is not None
+
+
 async def behave(note: str) -> None:
     """Do as the note says."""
     name, _, argument = note.partition(":")
@@ -101,6 +106,9 @@ class ChargeStep(AnsweringStep[ChargeCard, Charging, str]):
         await add_effect(db, state.organization_id, f"charged {state.amount_cents}")
         if state.note == "spoil":
             raise RuntimeError("cannot conclude")
+        if state.note.startswith("decline at first") and not await has_declined(db):
+            await add_effect(db, state.organization_id, "declined")
+            return Refusal(code=state.note.rpartition(" ")[2], detail="Ask again."), ()
         if state.note == "decline":
             return Refusal(code="declined", detail="The card was declined.", status=402), ()
         event = CardCharged(organization_id=state.organization_id, charge_id=outcome)

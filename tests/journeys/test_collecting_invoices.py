@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from shared.contracts.base import PASSING
 from shared.contracts.invoicing import CreditNote, IssueCreditNote
 from tests.journeys.subscriber import Subscriber, cents, pay, subscriber
 from tests.journeys.system import System
@@ -262,9 +263,8 @@ async def test_killed_after_the_charge_it_charges_no_second_time(payer: Payer) -
         return await payer.pay(made["id"], **{"Idempotency-Key": key})
 
     def is_final(found: httpx.Response) -> bool:
-        unsettled = {"pending", "idempotency_key_in_flight"}
         return found.status_code == 200 or (
-            found.status_code == 409 and found.json()["code"] not in unsettled
+            found.status_code == 409 and found.json()["code"] not in PASSING
         )
 
     answered = await until(answer, is_final, timeout_seconds=40)

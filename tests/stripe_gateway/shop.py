@@ -115,8 +115,7 @@ class Shop:
                 return Refusal(code="pending", detail="nobody has answered")
 
         def is_final(found: R | Refusal) -> bool:
-            waiting = {"pending", "idempotency_key_in_flight", "charge_in_flight"}
-            return not (isinstance(found, Refusal) and found.code in waiting)
+            return not (isinstance(found, Refusal) and found.passes)
 
         found = await until(answer, is_final, 40)
         assert not isinstance(found, Refusal), found

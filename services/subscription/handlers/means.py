@@ -13,8 +13,6 @@ from shared.contracts.base import Refusal, Reply, Request
 from shared.database import Database, Db
 from shared.settings import ServiceSettings
 
-# Codes of a "no" that only means that the outcome is not known yet.
-UNSETTLED = frozenset({"pending", "idempotency_key_in_flight"})
 ASKING_SECONDS = 20.0
 
 R = TypeVar("R", bound=Reply)
@@ -60,7 +58,7 @@ class Means:
             idempotency_key=key,
             timeout_seconds=ASKING_SECONDS,
         )
-        if isinstance(answer, Refusal) and answer.code in UNSETTLED:
+        if isinstance(answer, Refusal) and answer.passes:
             raise AnswerFailed(answer.code)
         return answer
 
