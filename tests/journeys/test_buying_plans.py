@@ -5,8 +5,10 @@ from typing import Any
 import httpx
 
 from tests.journeys.browser import Browser
+from tests.journeys.subscriber import BUYER, pay, subscriber
 from tests.journeys.system import System
-from tests.journeys.test_buying_credits import charged, pay
+from tests.journeys.test_buying_credits import charged
+from tests.stack import until
 
 
 async def buy(http: httpx.AsyncClient, path: str, **body: Any) -> str:
@@ -90,3 +92,25 @@ async def test_the_portal_opens_and_leads_back(system: System, organization: str
 
     assert b.address.startswith(system.sandbox.url)
     assert "http://localhost:3000/settings/billing" in b.page
+
+
+async def test_a_plan_that_its_bank_allows_after_a_lifetime_was_paid_is_never_charged(
+    system: System, organization: str
+) -> None:
+    async with subscriber(system, organization) as buyer, Browser() as first_tab:
+        await first_tab.open(await buyer.open_page("pro"))
+        await first_tab.submit(card="authenticationRequired", **BUYER)
+        assert "/3ds/" in first_tab.address
+        await buyer.plan_when(lambda found: found["status"] == "incomplete")
+        await pay(await buyer.open_page("lifetime"))
+        await buyer.plan_when(lambda found: found["is_lifetime"])
+
+        async def at_stripe() -> list[str]:
+            return [each.status for each in await buyer.at_stripe()]
+
+        await until(at_stripe, lambda found: found == ["incomplete_expired"])
+        await first_tab.submit()
+        plan = await buyer.plan()
+
+        assert (plan["tier"], plan["status"]) == ("lifetime", "active")
+        assert buyer.money() == [49_900]

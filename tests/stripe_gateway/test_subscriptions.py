@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.contracts.base import Refusal
@@ -261,3 +262,24 @@ async def test_nothing_can_be_changed_without_a_subscription(
     await shop.open_account(organization)
     refusal = await shop.refusal(change(organization, action, TEAM))
     assert (refusal.status, refusal.code) == (404, "subscription_not_found")
+
+
+async def test_a_plan_that_waits_for_its_bank_is_ended_and_never_paid(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    order = shop.order(organization, 7900, kind="subscription", tier="pro")
+    page = await shop.ask(order)
+    await shop.pay(page.checkout_url, "authenticationRequired")
+    waiting = await mirrored(shop, organization, lambda found: found.status == "incomplete")
+    ending = msgspec.structs.replace(
+        change(organization, "cancel_now"),
+        stripe_subscription_id=waiting.stripe_subscription_id,
+        refund=True,
+    )
+    assert (await shop.ask(ending)).status == "canceled"
+    (intent,) = (await shop.stripe.payment_intents.list_async({"customer": customer})).data
+    assert intent.status == "canceled"
+    assert shop.charged(customer=customer) == []
+    # Otherwise it is as if there were none.
+    assert (await shop.refusal(change(organization, "cancel_now"))).status == 404

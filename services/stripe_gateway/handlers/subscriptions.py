@@ -123,8 +123,11 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         self, request: ChangeStripeSubscription, begun: Begun, db: Db
     ) -> ChangeState | Reply:
         """See StripeStep."""
+        # What is not paid yet can only be ended, so that it is not paid any more.
+        named = request.stripe_subscription_id
+        ends_unpaid = named is not None and request.action == "cancel_now"
         running = await subscriptions.find_running(
-            db, request.organization_id, request.stripe_subscription_id
+            db, request.organization_id, named, unpaid=ends_unpaid
         )
         if running is None:
             return NO_SUBSCRIPTION

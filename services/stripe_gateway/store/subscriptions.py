@@ -30,12 +30,15 @@ async def lock_subscription(db: Db, subscription_id: str) -> Row[Any] | None:
 
 
 async def find_running(
-    db: Db, organization_id: str, subscription_id: str | None = None
+    db: Db, organization_id: str, subscription_id: str | None = None, *, unpaid: bool = False
 ) -> StripeSubscription | None:
-    """The one that is named, or the newest, if it has not ended."""
+    """The one that is named, or the newest, if it has not ended; with `unpaid` also one whose first
+    payment the bank is still asked about.
+    """
+    wanted = RUNNING if unpaid else RUNNING - {"incomplete"}
     running = select(subscriptions).where(
         subscriptions.c.organization_id == organization_id,
-        subscriptions.c.status.in_(sorted(RUNNING - {"incomplete"})),
+        subscriptions.c.status.in_(sorted(wanted)),
     )
     if subscription_id is not None:
         running = running.where(subscriptions.c.stripe_subscription_id == subscription_id)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from services.subscription.handlers.means import Means
+from services.subscription.tables import SubscriptionRow
 from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.stripe_gateway import ChangeStripeSubscription, RefundPayment
 from shared.database import Db
@@ -94,12 +95,15 @@ def _note_refusal(step_id: str, outcome: Reply) -> None:
         logger.error("refused", extra={"fields": {"step": step_id, "code": outcome.code}})
 
 
-async def end_at_stripe(
-    db: Db, organization_id: str, stripe_subscription_id: str, *, refund: bool
-) -> None:
-    """Have a subscription ended at Stripe, once; with `refund`, its running period is paid back."""
-    state = Ending(organization_id, stripe_subscription_id, refund)
-    await prepare_step(db, EndAtStripe, f"end_at_stripe:{stripe_subscription_id}", state)
+async def end_at_stripe(db: Db, row: SubscriptionRow, *, refund: bool) -> None:
+    """Have a subscription ended at Stripe; with `refund`, its running period is paid back.
+
+    Ordered once for each version of it that is heard of: whatever became of an earlier order, one
+    that is told to go on still is ended.
+    """
+    stripe_id = row.stripe_subscription_id or ""
+    step_id = f"end_at_stripe:{stripe_id}:{row.stripe_version}"
+    await prepare_step(db, EndAtStripe, step_id, Ending(row.organization_id, stripe_id, refund))
 
 
 async def refund_purchase(db: Db, organization_id: str, session_id: str) -> None:

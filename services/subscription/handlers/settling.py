@@ -5,7 +5,7 @@ import msgspec
 from services.subscription.handlers.at_stripe import end_at_stripe
 from services.subscription.handlers.means import Means
 from services.subscription.rules.entitlements import Standing
-from services.subscription.rules.moves import choose_live, rows_replaced
+from services.subscription.rules.moves import choose_live, is_paid_back, rows_replaced
 from services.subscription.store.organizations import set_organization
 from services.subscription.store.subscriptions import list_subscriptions, set_live
 from services.subscription.tables import OrganizationRow
@@ -17,18 +17,16 @@ from shared.database import Db
 async def settle(means: Means, db: Db, organization: OrganizationRow) -> list[Event]:
     """Let the right one of an organization's subscriptions count, and tell how it stands.
 
-    What it replaces is ended at Stripe, so that nobody pays twice. Of two plans that were bought
-    side by side, in two tabs say, the older one's money goes back, too; who chose a lifetime
-    instead of a plan has had the plan so far.
+    What it replaces is ended at Stripe, so that nobody pays twice, and paid back where nothing was
+    had for the money.
     """
     organization_id = organization.organization_id
     rows = await list_subscriptions(db, organization_id)
     live = choose_live(rows)
     await set_live(db, organization_id, live.subscription_id if live else None)
     if live is not None:
-        twice = live.source == "stripe"
         for row in rows_replaced(live, rows):
-            await end_at_stripe(db, organization_id, row.stripe_subscription_id or "", refund=twice)
+            await end_at_stripe(db, row, refund=is_paid_back(live, row))
     changed = msgspec.structs.replace(organization, plan_version=organization.plan_version + 1)
     await set_organization(db, organization_id, plan_version=changed.plan_version)
     return [plan_fact(Standing(terms=means.terms, organization=changed, live=live, at=db.now))]

@@ -74,6 +74,18 @@ def rows_replaced(
     ]
 
 
+def is_paid_back(live: SubscriptionRow, row: SubscriptionRow) -> bool:
+    """Whether the money for the running period of a plan that was replaced goes back.
+
+    Of two plans that were bought side by side, in two tabs say, the older one's does. Who chose a
+    lifetime instead of a plan, or was given a tier, has had the plan so far, but not one that was
+    paid for when that had begun already.
+    """
+    if live.source == "stripe" or row.runs_since is None:
+        return True
+    return max(row.runs_since, row.current_period_start or row.began_at) >= live.began_at
+
+
 def stand_as_at_stripe(
     row: SubscriptionRow, told: StripeSubscription, version: int, at: datetime, catalogue: Catalogue
 ) -> SubscriptionRow:
@@ -92,6 +104,7 @@ def stand_as_at_stripe(
         stripe_version=version,
         status_at_stripe=told.status_at_stripe,
         status=status,
+        runs_since=row.runs_since or (at if status in RUNNING else None),
         tier=tier,
         price_cents=row.price_cents if told.price_cents is None else told.price_cents,
         cancel_at_period_end=told.cancel_at_period_end and not ended,

@@ -52,6 +52,8 @@ class SubscriptionRow(msgspec.Struct, frozen=True, kw_only=True):
     pending_change_at: datetime | None = None
     past_due_since: datetime | None = None
     suspended_at: datetime | None = None
+    # At Stripe: when it was first told to run, so that it is paid for; null while it is incomplete.
+    runs_since: datetime | None = None
     session_id: str | None = None
     byo_providers: list[str] | None = None
     workflows_limit: int | None = None

@@ -68,6 +68,8 @@ subscriptions = Table(
     Column("pending_change_at", Moment),
     Column("past_due_since", Moment),
     Column("suspended_at", Moment),
+    # At Stripe: when it was first told to run; null while it is incomplete.
+    Column("runs_since", Moment),
     Column("session_id", Text),
     Column("byo_providers", ARRAY(Text)),
     # An operator's own limits for this one; the tier's where null.
