@@ -18,6 +18,8 @@ from shared.bus import (
     REFUSAL_HEADER,
     TIMEOUT_HEADER,
     TRACE_HEADER,
+    AnswerTimedOut,
+    NoAnswerer,
     backoff_seconds,
 )
 from shared.consumers import DECODE_ERRORS
@@ -179,6 +181,10 @@ class Answerer:
         for attempt in range(1, TRIES + 1):
             try:
                 return _wire(await self._work(request, key, patience))
+            except (NoAnswerer, AnswerTimedOut) as error:
+                # Whoever this one had to ask is away, so that it cannot answer either.
+                logger.warning("others away", extra={"fields": {"error": str(error)}})
+                return "unavailable", b"{}"
             except Exception as error:
                 if not is_transient(error):
                     logger.exception("request failed", extra={"fields": {"op": self._operation}})

@@ -1,6 +1,7 @@
 """Streams and durable consumers, declared before anybody publishes or listens."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from nats.js import JetStreamContext
@@ -92,6 +93,10 @@ def durable(service: str, stream: str, subject: str) -> Durable:
     return Durable(stream, f"{service}-{'-'.join(words)}", subject)
 
 
+# Consumers that nobody has any more: what is never taken from them would stay in the stream.
+RETIRED = ((EVENTS.name or "", "subscription-event-account-credits_changed"),)
+
+
 async def declare(
     js: JetStreamContext,
     durables: Sequence[Durable] = (),
@@ -105,5 +110,8 @@ async def declare(
             await js.add_stream(stream)
         else:
             await js.update_stream(stream)
+    for stream_name, name in RETIRED:
+        with suppress(NotFoundError):
+            await js.delete_consumer(stream_name, name)
     for consumer in durables:
         await js.add_consumer(consumer.stream, consumer.config())

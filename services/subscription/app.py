@@ -21,6 +21,7 @@ from services.subscription.tables.schema import metadata
 from shared.contracts import account, stripe_gateway
 from shared.contracts import subscription as contracts
 from shared.contracts.operations import ListControlRows
+from shared.requests import ReadThen
 from shared.service import Service
 
 EXPIRE_SECONDS = 5.0
@@ -43,7 +44,6 @@ service.opens(means.open)
 
 service.hears(account.AccountOpened)(account_facts.meet_organization)
 service.hears(account.AccountChanged)(account_facts.follow_account)
-service.hears(account.CreditsChanged)(account_facts.follow_credits)
 service.hears(stripe_gateway.SubscriptionChanged)(plans.follow_stripe)
 service.hears(stripe_gateway.PurchasePaid)(plans.begin_lifetime)
 service.hears(stripe_gateway.PurchaseReversed)(plans.reverse_lifetime)
@@ -55,7 +55,7 @@ service.answers(contracts.GetPlans)(views.plans)
 service.answers(contracts.OfferTier)(views.offer)
 service.answers(contracts.GetSubscription)(views.subscription)
 service.answers(contracts.GetUsageSummary)(views.usage_summary)
-service.answers(contracts.CheckExecution)(views.check_execution)
+service.answers(contracts.CheckExecution)(ReadThen(views.look_ahead, views.check_execution))
 service.answers(contracts.GetWorkflowTotals)(workflows.totals)
 service.answers(ListControlRows)(list_control_rows)
 service.answers(contracts.SetByoProviders, writes=True)(operators.set_byo_providers)

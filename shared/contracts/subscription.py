@@ -356,8 +356,8 @@ class StorageMeasured(Event, frozen=True, kw_only=True):
 
 
 class ExecutionCheck(Reply, frozen=True, kw_only=True):
-    """Whether a workflow would be let through now. Nothing is reserved: with parallel runs, or
-    credits that are just moving, a reservation may answer otherwise.
+    """Whether a workflow would be let through now. Nothing is reserved: with parallel runs a
+    reservation may answer otherwise.
     """
 
     can_execute: bool

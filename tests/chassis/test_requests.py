@@ -57,6 +57,17 @@ async def test_a_handlers_bug_is_told_at_once_and_changes_nothing(stage: Stage, 
     assert await stage.effects("shop") == []
 
 
+async def test_who_needs_somebody_that_is_away_is_not_answering_either(
+    stage: Stage, bus: Bus
+) -> None:
+    async with stage.running(Shop().service):
+        began = time.monotonic()
+        with pytest.raises(NoAnswerer):
+            await bus.ask(place("one", "alone:ledger"))
+        assert time.monotonic() - began < 1
+    assert await stage.effects("shop") == []
+
+
 @pytest.mark.parametrize("note", ["large", "tells"])
 async def test_an_answer_that_cannot_be_given_is_a_bug_too(
     stage: Stage, bus: Bus, note: str

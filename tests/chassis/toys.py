@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )
 
-from shared.bus import Message
+from shared.bus import Message, NoAnswerer
 from shared.consumers import Handled
 from shared.contracts.base import Event, Refusal, Reply
 from shared.database import Db
@@ -69,6 +69,8 @@ async def behave(note: str) -> None:
     name, _, argument = note.partition(":")
     if name == "poison":
         raise RuntimeError(f"poison {argument}")
+    if name == "alone":
+        raise NoAnswerer(f"{argument} is not answering")
     if name == "slow":
         await asyncio.sleep(float(argument))
     if name == "stuck":

@@ -17,6 +17,7 @@ from deploy.bus_keys import BusKeys
 from deploy.embedded import NatsServer, PortTaken, ServerFailed
 from deploy.services import load_services
 from deploy.setup import make_keys
+from shared.topology import EVENTS, RETIRED, Durable
 from tests.deploy.bus import OurBus, new_organization, usage_of
 from tests.servers import free_port, start_nats
 
@@ -72,6 +73,22 @@ async def test_what_was_acknowledged_is_there_after_a_restart(
         kept = [await bus.stored(organization_id) for organization_id in acknowledged]
     assert kept == [1] * len(acknowledged)
     server.stop()
+
+
+async def test_a_consumer_that_nobody_has_any_more_keeps_nothing(
+    tmp_path: Path, keys: BusKeys
+) -> None:
+    server = start_nats(tmp_path, keys)
+    async with AsyncExitStack() as connections:
+        bus = OurBus(server.url, connections, keys)
+        await bus.declare()
+        for stream, name in RETIRED:
+            old = Durable(stream, name, f"event.account.{name}.*")
+            await bus.js.add_consumer(stream, old.config())
+        await bus.declare()
+        left = await bus.js.consumers_info(EVENTS.name or "")
+    server.stop()
+    assert left == []
 
 
 async def report_until_the_end(bus: OurBus, acknowledged: list[str]) -> None:

@@ -61,6 +61,10 @@ async def granted(bus: Bus, organization: str) -> Reservation:
     return answer
 
 
+async def check(bus: Bus, organization: str) -> str:
+    return (await bus.ask(CheckExecution(organization_id=organization))).code
+
+
 async def test_credits_carry_workflows_beyond_the_free_ones(
     services: None, bus: Bus, organization: str
 ) -> None:
@@ -78,6 +82,7 @@ async def test_credits_carry_workflows_beyond_the_free_ones(
     assert (first.covered_by, second.covered_by) == ("credits", "credits")
     found = await balance(bus, organization)
     assert (found.credit_balance_cents, found.credit_held_cents) == (500, 2_000)
+    assert await check(bus, organization) == "free_workflows_used"
     refusal = await reserve(bus, organization)
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.code) == (402, "free_workflows_used")
@@ -93,8 +98,4 @@ async def test_credits_carry_workflows_beyond_the_free_ones(
     found = await balance(bus, organization)
     assert (found.credit_balance_cents, found.credit_held_cents) == (1_500, 1_000)
 
-    async def check() -> str:
-        found = await bus.ask(CheckExecution(organization_id=organization))
-        return found.code
-
-    await until(check, lambda code: code == "covered_by_credits")
+    assert await check(bus, organization) == "covered_by_credits"

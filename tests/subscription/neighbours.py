@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +11,14 @@ from nats.aio.msg import Msg
 
 from shared.bus import REFUSAL_HEADER, Bus
 from shared.clock import new_id
-from shared.contracts.account import CreditBalance, HoldCredits, SettleHold
+from shared.contracts.account import (
+    Account,
+    Buyer,
+    CreditBalance,
+    GetAccount,
+    HoldCredits,
+    SettleHold,
+)
 from shared.contracts.base import Event, Refusal, Reply, Request, event_subject, request_subject
 from shared.contracts.stripe_gateway import (
     ChangeStripeSubscription,
@@ -51,10 +59,15 @@ class Neighbours:
     async def start(cls, stack: Stack) -> "Neighbours":
         """Answer everything that subscription asks."""
         self = cls(await stack.bus("account"), await stack.bus("stripe_gateway"))
-        self.answers = {HoldCredits: self.hold, SettleHold: self.settle}
+        self.answers = {
+            HoldCredits: self.hold,
+            SettleHold: self.settle,
+            GetAccount: self.account_of,
+        }
         for bus, kind in (
             (self.account, HoldCredits),
             (self.account, SettleHold),
+            (self.account, GetAccount),
             (self.stripe, ChangeStripeSubscription),
             (self.stripe, PreviewPlanChange),
             (self.stripe, RefundPayment),
@@ -112,6 +125,30 @@ class Neighbours:
         elif request.action == "commit" and hold.state == "held":
             hold.state = "committed"
         return self._balance(request.organization_id)
+
+    def account_of(self, request: GetAccount) -> Reply:
+        """An account of which only the credits matter."""
+        made = datetime(2027, 1, 1, tzinfo=UTC)
+        return Account(
+            billing_account_id="account",
+            organization_id=request.organization_id,
+            stripe_customer_id=None,
+            has_payment_method=False,
+            status="active",
+            credit_balance_cents=self.credit_cents[request.organization_id],
+            credit_held_cents=0,
+            credit_debt_cents=0,
+            auto_billing_enabled=False,
+            auto_billing_monthly_limit_cents=None,
+            billing_email=None,
+            tax_exempt=False,
+            buyer=Buyer(),
+            total_workflows_completed=0,
+            total_amount_spent_cents=0,
+            version=1,
+            created_at=made,
+            updated_at=made,
+        )
 
     def states(self, organization_id: str) -> Counter[str]:
         """How many holds of an organization are held, committed, released."""

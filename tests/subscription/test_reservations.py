@@ -4,7 +4,10 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-from shared.contracts.account import SettleHold
+import pytest
+
+from shared.bus import NoAnswerer
+from shared.contracts.account import GetAccount, SettleHold
 from shared.contracts.base import Refusal
 from shared.contracts.subscription import (
     CheckExecution,
@@ -177,6 +180,31 @@ async def test_a_check_reserves_nothing(customer: Customer) -> None:
     await customer.reserve(5)
     check = await customer.ask(CheckExecution(organization_id=customer.organization_id))
     assert (check.can_execute, check.code) == (False, "free_workflows_used")
+
+
+async def test_a_check_knows_of_credits_that_a_reservation_holds(customer: Customer) -> None:
+    checking = CheckExecution(organization_id=customer.organization_id)
+    customer.neighbours.credit_cents[customer.organization_id] = 1_999
+    await customer.reserve(5)
+    assert (await customer.ask(checking)).code == "covered_by_credits"
+    assert covers(await customer.reserve()) == ["credits"]
+    assert (await customer.ask(checking)).can_execute is False
+    await customer.account_stands(has_payment_method=True, auto_billing_enabled=True)
+    assert (await customer.ask(checking)).code == "covered_by_auto_billing"
+
+
+async def test_a_check_needs_account_only_for_credits_and_says_so_when_it_is_away(
+    customer: Customer,
+) -> None:
+    customer.neighbours.silent.add(GetAccount)
+    checking = CheckExecution(organization_id=customer.organization_id)
+    await customer.subscribe("starter")
+    assert (await customer.ask(checking)).code == "covered_by_plan"
+    await customer.reserve(20)
+    assert (await customer.ask(checking)).code == "covered_by_free"
+    await customer.reserve(5)
+    with pytest.raises(NoAnswerer):
+        await customer.bus.ask(checking)
 
 
 async def test_warnings_come_once_per_threshold(customer: Customer) -> None:

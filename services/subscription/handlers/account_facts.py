@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.subscription.store.organizations import lock_organization, set_organization
-from shared.contracts.account import AccountChanged, AccountOpened, CreditsChanged
+from shared.contracts.account import AccountChanged, AccountOpened
 from shared.contracts.base import Event
 from shared.database import Db
 
@@ -33,18 +33,5 @@ async def follow_account(event: AccountChanged, db: Db) -> Sequence[Event]:
             has_payment_method=event.has_payment_method,
             auto_billing_enabled=event.auto_billing_enabled,
             auto_billing_monthly_limit_cents=event.auto_billing_monthly_limit_cents,
-        )
-    return ()
-
-
-async def follow_credits(event: CreditsChanged, db: Db) -> Sequence[Event]:
-    """Keep the balance, for checks that reserve nothing."""
-    known = await lock_organization(db, event.organization_id)
-    if event.sequence > known.credit_sequence:
-        await set_organization(
-            db,
-            event.organization_id,
-            credit_sequence=event.sequence,
-            credit_balance_cents=event.balance_cents,
         )
     return ()

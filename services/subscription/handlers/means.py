@@ -8,12 +8,15 @@ from services.subscription.rules.entitlements import Standing, Terms
 from services.subscription.settings import SubscriptionSettings
 from services.subscription.store.organizations import get_organization, lock_organization
 from services.subscription.store.subscriptions import find_live
-from shared.bus import AnswerFailed, Bus
+from shared.bus import AnswerFailed, Bus, NoAnswerer
+from shared.contracts.account import GetAccount
 from shared.contracts.base import Refusal, Reply, Request
 from shared.database import Database, Db
 from shared.settings import ServiceSettings
 
 ASKING_SECONDS = 20.0
+# Within the patience of who asks whether a workflow may run.
+LOOKING_SECONDS = 2.0
 
 R = TypeVar("R", bound=Reply)
 
@@ -61,6 +64,20 @@ class Means:
         if isinstance(answer, Refusal) and answer.passes:
             raise AnswerFailed(answer.code)
         return answer
+
+    async def spendable_cents(self, organization_id: str) -> int:
+        """The credits that nothing holds, as account has them now.
+
+        Raises NoAnswerer or AnswerTimedOut when it does not say.
+        """
+        answer = await self._buses[-1].ask(
+            GetAccount(organization_id=organization_id),
+            principal="subscription",
+            timeout_seconds=LOOKING_SECONDS,
+        )
+        if isinstance(answer, Refusal):
+            raise NoAnswerer(f"account refuses: {answer.code}")
+        return answer.credit_balance_cents
 
     async def standing(self, db: Db, organization_id: str) -> Standing:
         """How an organization stands, to be read."""

@@ -1,6 +1,6 @@
 """What is answered to readers: plans, subscription, usage, whether a workflow may run."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.subscription.handlers.means import Means
 from services.subscription.rules import offers
@@ -35,6 +35,14 @@ from shared.contracts.subscription import (
 from shared.database import Db
 
 Counters = dict[Key, QuotaRow]
+
+
+class Ahead(NamedTuple):
+    """What would cover one more workflow, in the order in which a reservation looks."""
+
+    standing: Standing
+    before_credits: CoveredBy | None
+    after_credits: CoveredBy | None
 
 
 class Views:
@@ -91,11 +99,24 @@ class Views:
             **await gauges_in_use(db, request.organization_id),
         )
 
-    async def check_execution(self, request: CheckExecution, db: Db) -> ExecutionCheck:
-        """Whether a workflow would be let through; credits as last heard of from account."""
+    async def look_ahead(self, request: CheckExecution, db: Db) -> Ahead:
+        """What would cover a workflow before credits, and after them."""
         standing = await self._means.standing(db, request.organization_id)
+        counters = await counters_of(db, standing)
+        included_in = (each.source for each in included(standing) if _has_room(each, counters))
+        last = auto_billing(standing)
+        billed = last is not None and _has_room(last, counters)
+        return Ahead(standing, next(included_in, None), "auto_billing" if billed else None)
+
+    async def check_execution(self, request: CheckExecution, ahead: Ahead) -> ExecutionCheck:
+        """Whether a workflow would be let through. Account is asked only when it is up to credits,
+        for what reservations hold is known there and nowhere else.
+        """
+        standing, covered_by = ahead.standing, ahead.before_credits
         price = standing.terms.workflow_price_cents
-        covered_by = await _coverage(db, standing)
+        if covered_by is None and not standing.suspended:
+            spendable = await self._means.spendable_cents(request.organization_id)
+            covered_by = "credits" if spendable >= price else ahead.after_credits
         if standing.suspended or covered_by is None:
             refusal = suspended_refusal() if standing.suspended else uncovered_refusal(standing)
             return ExecutionCheck(
@@ -118,18 +139,6 @@ async def offer_of(means: Means, db: Db, organization_id: str, tier: TierName) -
     """What a tier costs an organization by checkout."""
     is_first = offers.has_had_none(await list_subscriptions(db, organization_id))
     return offers.offer(await means.standing(db, organization_id), tier, is_first=is_first)
-
-
-async def _coverage(db: Db, standing: Standing) -> CoveredBy | None:
-    """What would cover one more workflow, in the order in which a reservation looks."""
-    counters = await counters_of(db, standing)
-    for source in included(standing):
-        if _has_room(source, counters):
-            return source.source
-    if standing.organization.credit_balance_cents >= standing.terms.workflow_price_cents:
-        return "credits"
-    last = auto_billing(standing)
-    return "auto_billing" if last is not None and _has_room(last, counters) else None
 
 
 def _has_room(source: Source, counters: Counters) -> bool:

@@ -22,8 +22,6 @@ class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
     has_payment_method: bool = False
     auto_billing_enabled: bool = False
     auto_billing_monthly_limit_cents: int | None = None
-    credit_sequence: int = 0
-    credit_balance_cents: int = 0
     plan_version: int = 0
     opened_at: datetime
 

@@ -35,8 +35,6 @@ organizations = Table(
     Column("has_payment_method", Boolean, nullable=False, server_default=false()),
     Column("auto_billing_enabled", Boolean, nullable=False, server_default=false()),
     Column("auto_billing_monthly_limit_cents", BigInteger),
-    Column("credit_sequence", BigInteger, nullable=False, server_default=NONE_YET),
-    Column("credit_balance_cents", BigInteger, nullable=False, server_default=NONE_YET),
     # The version of the last PlanChanged.
     Column("plan_version", BigInteger, nullable=False, server_default=NONE_YET),
     Column("opened_at", Moment, nullable=False),
