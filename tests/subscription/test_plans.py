@@ -1,11 +1,16 @@
 """A plan follows what stands at Stripe, in any order; lifetimes and operators go before it."""
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
+from services.subscription.handlers.settling import plan_fact
+from services.subscription.rules.entitlements import Standing, Terms
 from services.subscription.rules.moves import MOVES, STATUS_OF, may_move
+from services.subscription.tables import OrganizationRow, SubscriptionRow
+from services.subscription.tiers import read_catalogue
 from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import (
     ChangeStripeSubscription,
@@ -62,6 +67,61 @@ async def test_every_status_of_stripe_is_ours(
     assert (found.status, found.suspended) == (status, suspended)
     answer = await customer.bus.ask(customer.reserving())
     assert (None if isinstance(answer, Refusal) else answer.covered_by) == covered_by
+
+
+@pytest.mark.parametrize("status", ["incomplete", "paused"])
+async def test_a_plan_that_does_not_serve_gives_no_more_than_the_free_tier(
+    customer: Customer, status: str
+) -> None:
+    await customer.reserve(2)
+    await customer.subscribe("team", status=status)
+    found, usage = await customer.subscription(), await customer.usage()
+    assert (found.tier, found.status) == ("team", status)
+    assert (found.workflows_limit, found.agents_limit, found.storage_limit_gb) == (5, 1, 2)
+    assert (found.workflows_reserved, found.workflows_remaining) == (2, 3)
+    assert (usage.workflows_limit, usage.workflows_remaining) == (5, 3)
+    assert found.workflows_reset_at == usage.period_end == usage.free_workflows_reset_at
+    await customer.subscribe("team")
+    found = await customer.subscription()
+    assert (found.workflows_limit, found.workflows_remaining) == (500, 500)
+
+
+def test_terms_of_a_plan_hold_when_it_serves() -> None:
+    catalogue = read_catalogue(
+        '{"pro": {"llm_markup_basis_points": 2000, "storage_overage_cents_per_gb": 25},'
+        ' "free": {"llm_markup_basis_points": null}}'
+    )
+    terms = Terms(catalogue=catalogue, workflow_price_cents=1_000, grace=timedelta(days=7))
+    at = datetime(2027, 1, 15, tzinfo=UTC)
+    organization = OrganizationRow(organization_id="acme", opened_at=at)
+    row = SubscriptionRow(
+        subscription_id="s",
+        organization_id="acme",
+        source="stripe",
+        tier="pro",
+        status="active",
+        workflows_limit=7,
+        began_at=at,
+        created_at=at,
+        updated_at=at,
+    )
+    found = {}
+    for status in ("active", "past_due", "incomplete", "paused"):
+        live = msgspec.structs.replace(row, status=status)
+        standing = Standing(terms=terms, organization=organization, live=live, at=at)
+        told, plan = plan_fact(standing), standing.plan
+        found[status] = (
+            told.llm_markup_basis_points,
+            plan.storage_overage_cents_per_gb,
+            plan.workflows_limit,
+        )
+    serving, waiting = (2_000, 25, 7), (None, 0, 5)
+    assert found == {
+        "active": serving,
+        "past_due": serving,
+        "incomplete": waiting,
+        "paused": waiting,
+    }
 
 
 def test_the_table_of_moves_lets_nothing_come_back() -> None:

@@ -49,5 +49,5 @@ def plan_fact(standing: Standing) -> PlanChanged:
         pending_tier=shown.pending_tier,
         pending_change_at=shown.pending_change_at,
         changed_at=standing.at,
-        llm_markup_basis_points=standing.terms.catalogue[shown.tier].llm_markup_basis_points,
+        llm_markup_basis_points=standing.plan.llm_markup_basis_points,
     )

@@ -117,7 +117,7 @@ async def warn_of_gauges(db: Db, standing: Standing) -> list[Event]:
     """Tell of limits that are nearly reached, once per period and threshold."""
     organization_id = standing.organization.organization_id
     gauges = await store.get_gauges(db, organization_id)
-    plan, start = standing.plan, standing.period.start
+    plan, start = standing.plan, standing.counted.start
     events: list[Event] = []
     for name, resource, limit, unit in (
         ("agents_in_use", "agents", plan.agents_limit, 1),

@@ -78,11 +78,11 @@ class Views:
         billed = counters.get(("auto_billing", "", month.start))
         return UsageSummary(
             organization_id=request.organization_id,
-            tier=limits.tier,
+            tier=standing.shown.tier,
             status=standing.shown.status,
             suspended=standing.suspended,
-            period_start=standing.period.start,
-            period_end=standing.period.end,
+            period_start=standing.counted.start,
+            period_end=standing.counted.end,
             workflows_limit=limits.workflows_limit,
             workflows_used=plan.used if plan else 0,
             workflows_reserved=plan.reserved if plan else 0,
@@ -205,7 +205,7 @@ async def subscription_of(means: Means, db: Db, organization_id: str) -> Subscri
         workflows_used=counter.used if counter else 0,
         workflows_reserved=counter.reserved if counter else 0,
         workflows_remaining=remaining(limits.workflows_limit, counter),
-        workflows_reset_at=period.end,
+        workflows_reset_at=standing.counted.end,
         agents_limit=limits.agents_limit,
         storage_limit_gb=limits.storage_limit_gb,
         is_lifetime=lifetime,

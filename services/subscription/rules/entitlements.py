@@ -41,8 +41,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def plan(self) -> Plan:
-        """The tier, with an operator's own limits."""
-        return with_own_limits(self.terms.catalogue[self.shown.tier], self.shown)
+        """The tier whose limits and terms hold, with an operator's own limits: the free one's while
+        a plan is shown that does not serve, because it is not paid yet or is paused.
+        """
+        if self.live is None or not self.serves:
+            return self.terms.catalogue["free"]
+        return with_own_limits(self.terms.catalogue[self.live.tier], self.live)
 
     @property
     def serves(self) -> bool:
@@ -66,13 +70,18 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def period(self) -> Period:
-        """The period that the plan's workflows are counted in."""
+        """The period of what is shown."""
         return self.month if self.live is None else plan_period(self.live, self.at)
 
     @property
+    def counted(self) -> Period:
+        """The period that workflows are counted in beside the limit of `plan`."""
+        return self.period if self.serves else self.month
+
+    @property
     def counter_key(self) -> tuple[QuotaSource, str, datetime]:
-        """The counter beside the plan's limit: on the free tier, that of the free workflows."""
-        if self.live is None:
+        """The counter beside the limit of `plan`: of free workflows, unless another one serves."""
+        if self.live is None or not self.serves:
             return "free", "", self.month.start
         return "plan", self.live.subscription_id, self.period.start
 
