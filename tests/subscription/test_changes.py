@@ -18,6 +18,7 @@ from shared.contracts.subscription import (
     ChangePlan,
     PreviewChange,
     ReactivateSubscription,
+    SetTier,
 )
 from tests.subscription.customer import Customer
 
@@ -85,6 +86,14 @@ async def test_an_upgrade_costs_what_its_preview_said(pro: Customer) -> None:
     (asked,) = told(pro)
     assert (asked.action, asked.tier, asked.price_cents) == ("upgrade", "team", 19_900)
     assert asked.proration_date == preview.proration_date
+
+
+async def test_an_upgrade_leaves_the_limits_that_an_operator_gave_behind(pro: Customer) -> None:
+    limited = SetTier(
+        organization_id=pro.organization_id, tier="pro", workflows_limit=7, requested_by="operator"
+    )
+    assert (await pro.ask(limited)).workflows_limit == 7
+    assert (await pro.ask(change(pro, "team"))).workflows_limit == 500
 
 
 async def test_a_failed_upgrade_charge_changes_nothing(pro: Customer) -> None:

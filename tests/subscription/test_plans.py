@@ -155,8 +155,6 @@ async def test_facts_in_any_order_end_the_same(customer: Customer) -> None:
 
 
 def _renamed(fact: SubscriptionChanged, name: str, customer: Customer) -> SubscriptionChanged:
-    import msgspec
-
     named = f"{name}_{customer.organization_id.replace('-', '')}"
     told = msgspec.structs.replace(fact.subscription, stripe_subscription_id=named)
     return msgspec.structs.replace(fact, subscription=told)
@@ -308,6 +306,27 @@ async def test_an_operator_gives_enterprise_and_takes_it_back(customer: Customer
     back = SetTier(organization_id=customer.organization_id, tier="free", requested_by="operator")
     assert (await customer.ask(back)).tier == "free"
     assert (await customer.refused(back)).status == 404
+
+
+async def test_limits_that_an_operator_gave_end_with_the_tier_that_they_were_given_for(
+    customer: Customer,
+) -> None:
+    await customer.subscribe("starter")
+    limited = SetTier(
+        organization_id=customer.organization_id,
+        tier="starter",
+        workflows_limit=7,
+        agents_limit=3,
+        storage_limit_gb=1,
+        requested_by="operator",
+    )
+    found = await customer.ask(limited)
+    assert (found.workflows_limit, found.agents_limit, found.storage_limit_gb) == (7, 3, 1)
+    await customer.subscribe("starter", cancel_at_period_end=True)
+    assert (await customer.subscription()).workflows_limit == 7
+    await customer.subscribe("pro")
+    found = await customer.subscription()
+    assert (found.workflows_limit, found.agents_limit, found.storage_limit_gb) == (100, 5, 50)
 
 
 async def test_the_catalogue_is_the_documents(customer: Customer) -> None:

@@ -13,6 +13,7 @@ from services.subscription.handlers.settling import settle
 from services.subscription.handlers.views import subscription_of
 from services.subscription.rules import offers
 from services.subscription.rules.entitlements import Standing
+from services.subscription.rules.moves import on_tier
 from services.subscription.store.subscriptions import save_subscription
 from services.subscription.tables import SubscriptionRow
 from shared.contracts.base import Event, Refusal, Reply, Request
@@ -120,8 +121,7 @@ def _after(
     """The row with what the change itself has done; the rest comes as facts of Stripe."""
     if change.action == "upgrade":
         return msgspec.structs.replace(
-            row,
-            tier=change.tier or row.tier,
+            on_tier(row, change.tier or row.tier),
             price_cents=change.price_cents,
             cancel_at_period_end=told.cancel_at_period_end,
         )

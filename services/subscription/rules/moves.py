@@ -11,7 +11,7 @@ from services.subscription.rules.periods import Period, Tiling, tile
 from services.subscription.tables.rows import PurchaseRow, SubscriptionRow
 from services.subscription.tiers import Catalogue
 from shared.contracts.stripe_gateway import StripeSubscription
-from shared.contracts.subscription import PlanStatus
+from shared.contracts.subscription import PlanStatus, TierName
 
 # Stripe's statuses (as stripe_gateway tells them) in ours; `unpaid` is suspended at once, too.
 STATUS_OF: Final = MappingProxyType[str, PlanStatus](
@@ -86,6 +86,15 @@ def is_paid_back(live: SubscriptionRow, row: SubscriptionRow) -> bool:
     return max(row.runs_since, row.current_period_start or row.began_at) >= live.began_at
 
 
+def on_tier(row: SubscriptionRow, tier: TierName) -> SubscriptionRow:
+    """The row on a tier; limits that an operator gave were given for the one before."""
+    if tier == row.tier:
+        return row
+    return msgspec.structs.replace(
+        row, tier=tier, workflows_limit=None, agents_limit=None, storage_limit_gb=None
+    )
+
+
 def stand_as_at_stripe(
     row: SubscriptionRow, told: StripeSubscription, version: int, at: datetime, catalogue: Catalogue
 ) -> SubscriptionRow:
@@ -100,12 +109,11 @@ def stand_as_at_stripe(
     # A change that was announced is done when the tier has moved, or pointless when all has ended.
     pending = None if ended or tier != row.tier else row.pending_tier
     return msgspec.structs.replace(
-        row,
+        on_tier(row, tier),
         stripe_version=version,
         status_at_stripe=told.status_at_stripe,
         status=status,
         runs_since=row.runs_since or (at if status in RUNNING else None),
-        tier=tier,
         price_cents=row.price_cents if told.price_cents is None else told.price_cents,
         cancel_at_period_end=told.cancel_at_period_end and not ended,
         canceled_at=told.canceled_at or (at if ended else None),
