@@ -2,11 +2,16 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
+from services.subscription.store.workflows import list_expired
+from shared.contracts.account import HoldCredits
+from shared.contracts.base import Refusal
 from shared.contracts.operations import ListDeadLetters
 from shared.contracts.subscription import (
     LimitReached,
+    ReleaseWorkflow,
     SetGauge,
     WorkflowCharged,
     WorkflowReleased,
@@ -91,6 +96,52 @@ async def test_what_failed_before_it_completed_was_an_earlier_try(customer: Cust
     await customer.report("workflow", later)
     assert await letters(customer) == {"workflow_conflict": 1}
     assert len(customer.facts(WorkflowCharged)) == 1
+
+
+async def test_a_late_failure_of_an_earlier_try_leaves_the_new_reservation_alone(
+    customer: Customer,
+) -> None:
+    first = await customer.ask(customer.reserving("run"))
+    failed = customer.ended("run", "failed")
+    customer.clock.advance(timedelta(minutes=1))
+    await customer.ask(
+        ReleaseWorkflow(
+            organization_id=customer.organization_id, reservation_id=first.reservation_id
+        )
+    )
+    customer.clock.advance(timedelta(minutes=1))
+    await customer.ask(customer.reserving("run"))
+    await customer.report("workflow", failed)
+    usage = await customer.usage()
+    assert (usage.free_workflows_reserved, usage.free_workflows_remaining) == (1, 4)
+    await customer.report("workflow", customer.ended("run", "failed"))
+    assert (await customer.usage()).free_workflows_reserved == 0
+    assert len(await customer.told_of(WorkflowReleased, 2)) == 2
+
+
+async def test_a_run_that_completed_while_it_waits_for_credits_is_not_looked_at_as_expired(
+    customer: Customer,
+) -> None:
+    await customer.reserve(5)
+    hold = customer.neighbours.answers[HoldCredits]
+    customer.neighbours.answers[HoldCredits] = lambda _: Refusal(code="pending", detail="Soon.")
+    asked = customer.reserving("run", expires_in_seconds=60)
+    assert (await customer.refused(asked)).code == "pending"
+    await customer.report("workflow", customer.ended("run"))
+    customer.clock.advance(timedelta(minutes=2))
+    async with customer.database.read() as db:
+        expired = await list_expired(db, customer.clock.now(), 500)
+    assert (customer.organization_id, "run") not in expired
+    customer.neighbours.answers[HoldCredits] = hold
+    (fact,) = await until(
+        lambda: _charged(customer, "run"), lambda found: len(found) == 1, timeout_seconds=60
+    )
+    assert fact["covered_by"] == "none"
+
+
+async def _charged(customer: Customer, workflow_id: str) -> list[dict[str, Any]]:
+    facts = customer.facts(WorkflowCharged)
+    return [each for each in facts if each["workflow_id"] == workflow_id]
 
 
 async def test_what_is_wrong_is_parked_and_costs_no_good_event(customer: Customer) -> None:

@@ -72,7 +72,7 @@ class Usage:
                 row = msgspec.structs.replace(row, ticket_id=row.ticket_id or event.ticket_id)
             _, events = await self._workflows.complete_row(db, standing, row, event.occurred_at)
             return events
-        if row is None:
+        if row is None or _is_of_an_earlier_try(row, event.occurred_at):
             return ()
         if _contradicts(row, event.occurred_at):
             detail = f"Workflow {event.workflow_id} completed before; it stays charged."
@@ -111,6 +111,11 @@ class Usage:
 def _contradicts(row: WorkflowRow, occurred_at: datetime) -> bool:
     """Whether a run is told to have failed after it completed; before, it was an earlier try."""
     return row.completed_at is not None and occurred_at > row.completed_at
+
+
+def _is_of_an_earlier_try(row: WorkflowRow, occurred_at: datetime) -> bool:
+    """Whether what failed is not what the run has reserved for now, but has let go before."""
+    return row.attempt > 1 and occurred_at < row.reserved_at
 
 
 async def warn_of_gauges(db: Db, standing: Standing) -> list[Event]:

@@ -83,8 +83,9 @@ class Workflows:
         if row.state == "reserved":
             changed, events = await charge_reserved(db, standing, row, at)
         elif row.state == "pending":
-            # The step that waits for credits charges it when it concludes.
-            changed = msgspec.structs.replace(row, completed_at=row.completed_at or at)
+            # The step that waits for credits charges it when it concludes, however late that is.
+            completed_at = row.completed_at or at
+            changed = msgspec.structs.replace(row, completed_at=completed_at, expires_at=None)
             events = []
         else:
             again = next_attempt(standing, row.workflow_id, row, row.ticket_id)
