@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from services.gateway.account_responses import StatusResponse
 from services.gateway.asks import Caller
-from services.gateway.errors import WRITING_STATUSES, declared
+from services.gateway.errors import WRITING_STATUSES, declared, invalid
 from services.gateway.parameters import (
     AwareTime,
     Given,
@@ -20,6 +20,7 @@ from services.gateway.parameters import (
 from shared.clock import Clock
 from shared.contracts.base import MAX_EXACT_INTEGER
 from shared.contracts.subscription import GaugeName, SetGauge
+from shared.contracts.usage import MAX_AHEAD
 
 Count = Annotated[int, Meta(ge=0, le=MAX_EXACT_INTEGER)]
 
@@ -54,13 +55,16 @@ class Gauges:
         idempotency_key: str | None,
     ) -> StatusResponse:
         """Record a value; the latest by its time counts."""
+        now = self._clock.now()
         times = time_range(measured_at, None, names=("measured_at", ""), source="body")
+        if times.start and times.start > now + MAX_AHEAD:
+            raise invalid("measured_at", "lies too far ahead of now", "body")
         await self._caller.ask(
             SetGauge(
                 organization_id=organization_id,
                 gauge=gauge,
                 value=value,
-                measured_at=times.start or self._clock.now(),
+                measured_at=times.start or now,
             ),
             idempotency_key=idempotency_key,
         )

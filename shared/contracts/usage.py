@@ -4,7 +4,7 @@ Subject and credential name the organization and the agent; a payload that names
 Fields follow the providers' own usage objects, so that an agent passes on what it was given.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -25,6 +25,8 @@ MAX_ENVELOPE_BYTES = 64 * 1024
 MAX_ENVELOPE_EVENTS = 500
 # One event beyond this is parked as oversized; its neighbours are recorded.
 MAX_EVENT_BYTES = 16 * 1024
+# Clocks differ: what is told to lie further ahead than this is refused.
+MAX_AHEAD = timedelta(minutes=5)
 # The kinds that an agent's credential may publish and that the stream keeps.
 USAGE_KINDS = ("llm", "workflow", "gauge")
 

@@ -1,5 +1,6 @@
 """Plans, subscriptions and workflows over HTTP: what is asked, and how the answers look."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -24,6 +25,8 @@ from shared.contracts.subscription import (
 )
 from tests.gateway.billing_answers import AT, SUBSCRIPTION
 from tests.gateway.scripted import NOW, SERVICE_KEY, ScriptedServices, bearer
+
+SOON = timedelta(minutes=5, seconds=1)
 
 ACCOUNT = "/api/billing/account/acme"
 KEY = bearer(SERVICE_KEY)
@@ -267,6 +270,8 @@ async def test_gauges_are_measured_now_unless_they_say_when(
         ("storage", {"storage_bytes": 2**60}),
         ("agents", {"agents_in_use": "3"}),
         ("agents", {"agents_in_use": 1, "measured_at": "2026-11-22T12:00:00"}),
+        ("agents", {"agents_in_use": 1, "measured_at": (NOW + SOON).isoformat()}),
+        ("storage", {"storage_bytes": 1, "measured_at": "2199-01-01T00:00:00Z"}),
     ],
 )
 async def test_a_wrong_field_reaches_nobody(

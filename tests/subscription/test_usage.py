@@ -200,6 +200,29 @@ async def test_the_last_gauge_by_its_own_time_counts(customer: Customer) -> None
     assert len(customer.facts(LimitReached)) == 4
 
 
+async def test_a_gauge_of_the_future_is_refused_so_that_the_next_reading_counts(
+    customer: Customer,
+) -> None:
+    now = customer.clock.now()
+
+    def agents(value: int, ahead: timedelta) -> SetGauge:
+        return SetGauge(
+            organization_id=customer.organization_id,
+            gauge="agents_in_use",
+            value=value,
+            measured_at=now + ahead,
+        )
+
+    minute = timedelta(minutes=1)
+    refusal = await customer.refused(agents(9, 5 * minute + timedelta(seconds=1)))
+    assert (refusal.status, refusal.code) == (422, "time_out_of_range")
+    assert "measured_at" in refusal.detail
+    await customer.ask(agents(3, minute * 0))
+    assert (await customer.usage()).agents_used == 3
+    await customer.ask(agents(4, 5 * minute))
+    assert (await customer.usage()).agents_used == 4
+
+
 async def test_a_platform_sets_a_gauge_by_request(customer: Customer) -> None:
     now = customer.clock.now()
     for value, minutes in ((5, 0), (9, -1)):

@@ -13,6 +13,7 @@ from services.cost_metering.rules.splitting import split_events
 from services.cost_metering.rules.usage_formats import read_usage
 from shared.contracts.usage import (
     ENVELOPE_VERSION,
+    MAX_AHEAD,
     MAX_ENVELOPE_BYTES,
     MAX_ENVELOPE_EVENTS,
     MAX_EVENT_BYTES,
@@ -22,7 +23,6 @@ from shared.contracts.usage import (
 
 # Price lists and timestamps are kept for these years; anything else is a broken clock.
 FIRST_YEAR, LAST_YEAR = 2020, 2100
-MAX_AHEAD = timedelta(minutes=5)
 MAX_AGE = timedelta(days=90)
 
 _NO_TOKENS: Final = Usage(Tokens(0, 0, 0, 0, 0, 0))

@@ -19,11 +19,16 @@ from services.subscription.store.workflows import find_workflows
 from services.subscription.tables import WorkflowRow
 from shared.bus import Message
 from shared.consumers import Handled
-from shared.contracts.base import Done, Event, Reply
+from shared.contracts.base import Done, Event, Refusal, Reply
 from shared.contracts.subscription import LimitReached, SetGauge
-from shared.contracts.usage import GaugeRead, WorkflowEnded
+from shared.contracts.usage import MAX_AHEAD, GaugeRead, WorkflowEnded
 from shared.database import Db
 from shared.dead_letters import Parked
+
+# No reading after it would count until its time has come.
+TOO_FAR_AHEAD = Refusal(
+    code="time_out_of_range", detail="Field `measured_at` lies too far ahead of now.", status=422
+)
 
 U = TypeVar("U", WorkflowEnded, GaugeRead)
 
@@ -99,6 +104,8 @@ class Usage:
 
     async def set_gauge(self, request: SetGauge, db: Db) -> tuple[Reply, Sequence[Event]]:
         """The same from a platform that has no agent's credential."""
+        if request.measured_at > db.now + MAX_AHEAD:
+            return TOO_FAR_AHEAD, ()
         standing = await self._means.locked_standing(db, request.organization_id)
         told = await tell_before_reading(db, standing, request.gauge, request.measured_at)
         written = await store.set_gauge(

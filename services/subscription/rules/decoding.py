@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import msgspec
 
 from shared.contracts.usage import (
     ENVELOPE_VERSION,
+    MAX_AHEAD,
     MAX_ENVELOPE_BYTES,
     MAX_ENVELOPE_EVENTS,
     MAX_EVENT_BYTES,
@@ -19,7 +20,6 @@ from shared.contracts.usage import (
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 FIRST_YEAR = 2020
-MAX_AHEAD = timedelta(minutes=5)
 
 U = TypeVar("U", WorkflowEnded, GaugeRead)
 
