@@ -59,6 +59,8 @@ service.hears(stripe.PurchasePaid)(purchases.grant_purchase)
 service.hears(stripe.PurchaseReversed)(purchases.reverse_purchase)
 service.hears(stripe.MoneyMoved)(accounts.count_money)
 service.hears(subscription.WorkflowCharged)(accounts.count_workflow)
+service.hears(subscription.PlanChanged)(accounts.follow_plan)
+service.hears(subscription.PlanSetByHand)(accounts.note_plan)
 service.hears(invoicing.AccountSuspended)(accounts.suspend)
 service.hears(invoicing.AccountReinstated)(accounts.reinstate)
 

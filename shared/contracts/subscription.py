@@ -229,6 +229,17 @@ class PlanChanged(Event, frozen=True, kw_only=True):
     llm_markup_basis_points: int | None = None
 
 
+class PlanSetByHand(Event, frozen=True, kw_only=True):
+    """An operator gave or took back a tier or its limits, or somebody named the providers of a byo
+    plan. `changes` says what was and what is.
+    """
+
+    requested_by: str
+    action: Literal["tier_set", "byo_providers_set"]
+    changes: dict[str, str]
+    set_at: datetime
+
+
 class Reservation(Reply, frozen=True, kw_only=True):
     """A workflow that may run, and what covers it. `unit_price_cents` is the list price."""
 

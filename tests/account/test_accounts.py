@@ -18,7 +18,7 @@ from shared.contracts.account import (
     UpdateAccount,
 )
 from shared.contracts.stripe_gateway import CustomerLinked, MoneyMoved, PaymentMethodsChanged
-from shared.contracts.subscription import CoveredBy, WorkflowCharged
+from shared.contracts.subscription import CoveredBy, PlanChanged, PlanSetByHand, WorkflowCharged
 from tests.account.customer import Customer
 from tests.stack import until
 
@@ -108,6 +108,50 @@ async def test_an_account_that_is_known_is_read_without_writing(customer: Custom
     for _ in range(5):
         await customer.ask(GetAccount(organization_id=customer.organization_id))
     assert (await customer.rows(answers))[0][0] == before
+
+
+def plan(customer: Customer, version: int, *, is_paid: bool) -> PlanChanged:
+    return PlanChanged(
+        organization_id=customer.organization_id,
+        version=version,
+        subscription_id="subscription",
+        tier="lifetime" if is_paid else "free",
+        status="active",
+        is_paid=is_paid,
+        suspended=False,
+        current_period_start=None,
+        current_period_end=None,
+        cancel_at_period_end=False,
+        pending_tier=None,
+        pending_change_at=None,
+        changed_at=customer.clock.now(),
+    )
+
+
+async def test_a_paid_tier_makes_an_account_active_without_a_card(customer: Customer) -> None:
+    await customer.tell(plan(customer, 1, is_paid=False))
+    assert (await customer.account()).status == "pending"
+    await customer.tell(plan(customer, 3, is_paid=False), plan(customer, 2, is_paid=True), times=2)
+    account = await customer.account()
+    assert (account.status, account.has_payment_method, account.version) == ("active", False, 2)
+    (told,) = await until(_told(customer, AccountChanged), bool)
+    assert told["status"] == "active"
+    entry = (await customer.trail()).entries[0]
+    assert (entry.actor, entry.action) == ("subscription", "plan_paid")
+
+
+async def test_who_set_a_plan_by_hand_is_in_the_audit_log(customer: Customer) -> None:
+    by_hand = PlanSetByHand(
+        organization_id=customer.organization_id,
+        requested_by="operator-7",
+        action="tier_set",
+        changes={"tier": "free → enterprise"},
+        set_at=customer.clock.now(),
+    )
+    await customer.tell(by_hand)
+    entry = (await customer.trail(verify=True)).entries[0]
+    assert (entry.actor, entry.action, entry.subject) == ("operator-7", "tier_set", "plan")
+    assert entry.changes == {"tier": "free → enterprise"}
 
 
 async def test_settings_change_one_by_one_and_are_told_with_their_version(

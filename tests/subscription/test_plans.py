@@ -22,6 +22,7 @@ from shared.contracts.subscription import (
     GetPlans,
     OfferTier,
     PlanChanged,
+    PlanSetByHand,
     SetByoProviders,
     SetTier,
 )
@@ -327,6 +328,31 @@ async def test_limits_that_an_operator_gave_end_with_the_tier_that_they_were_giv
     await customer.subscribe("pro")
     found = await customer.subscription()
     assert (found.workflows_limit, found.agents_limit, found.storage_limit_gb) == (100, 5, 50)
+
+
+async def test_who_set_a_plan_by_hand_is_told(customer: Customer) -> None:
+    organization_id = customer.organization_id
+    given = SetTier(
+        organization_id=organization_id, tier="byo", agents_limit=3, requested_by="operator-7"
+    )
+    await customer.ask(given)
+    providers = SetByoProviders(
+        organization_id=organization_id, providers=("openai",), requested_by="owner-1"
+    )
+    await customer.ask(providers)
+    back = SetTier(organization_id=organization_id, tier="free", requested_by="operator-8")
+    await customer.ask(back)
+    facts = await customer.told_of(PlanSetByHand, 3)
+    assert {(each["requested_by"], each["action"]) for each in facts} == {
+        ("operator-7", "tier_set"),
+        ("owner-1", "byo_providers_set"),
+        ("operator-8", "tier_set"),
+    }
+    assert [each["changes"] for each in sorted(facts, key=lambda each: each["requested_by"])] == [
+        {"tier": "free → byo", "agents_limit": "None → 3"},
+        {"tier": "byo → free", "agents_limit": "3 → None"},
+        {"byo_providers": "None → ['openai']"},
+    ]
 
 
 async def test_the_catalogue_is_the_documents(customer: Customer) -> None:

@@ -20,7 +20,7 @@ from shared.contracts.account import (
 from shared.contracts.base import Event
 from shared.contracts.invoicing import AccountReinstated, AccountSuspended
 from shared.contracts.stripe_gateway import CustomerLinked, MoneyMoved, PaymentMethodsChanged
-from shared.contracts.subscription import WorkflowCharged
+from shared.contracts.subscription import PlanChanged, PlanSetByHand, WorkflowCharged
 from shared.database import Db
 
 
@@ -115,6 +115,31 @@ async def count_workflow(event: WorkflowCharged, db: Db) -> Sequence[Event]:
     """Count a workflow that completed; each is told of once, free ones too."""
     events = await open_account(db, event.organization_id)
     await accounts.add_workflow(db, event.organization_id)
+    return events
+
+
+async def follow_plan(event: PlanChanged, db: Db) -> Sequence[Event]:
+    """The first paid tier makes the account active, with a saved card or without one."""
+    events = await open_account(db, event.organization_id)
+    if not event.is_paid:
+        return events
+    # Also when this is old news: that there was a paid tier once does not depend on the order.
+    locked = await accounts.lock_account(db, event.organization_id)
+    status = rules.status_after(locked.account.status, "paid_tier")
+    if status != locked.account.status:
+        changes = {"status": status}
+        _, changed = await _change(db, locked, changes, audit.SUBSCRIPTION, "plan_paid")
+        events.append(changed)
+    return events
+
+
+async def note_plan(event: PlanSetByHand, db: Db) -> Sequence[Event]:
+    """Keep who set a plan by hand."""
+    events = await open_account(db, event.organization_id)
+    await accounts.lock_account(db, event.organization_id)
+    await audit.note(
+        db, event.organization_id, event.requested_by, event.action, "plan", event.changes
+    )
     return events
 
 

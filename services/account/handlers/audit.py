@@ -13,7 +13,7 @@ from shared.database import Db
 OURSELVES = "account"
 STRIPE_GATEWAY = "stripe_gateway"
 INVOICING = "invoicing"
-INVOICING = "invoicing"
+SUBSCRIPTION = "subscription"
 
 
 async def note(

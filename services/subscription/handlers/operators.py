@@ -13,9 +13,10 @@ from services.subscription.store.subscriptions import list_subscriptions, save_s
 from services.subscription.tables import SubscriptionRow
 from shared.clock import new_id
 from shared.contracts.base import Event, Refusal, Reply
-from shared.contracts.subscription import SetByoProviders, SetTier
+from shared.contracts.subscription import PlanSetByHand, SetByoProviders, SetTier
 from shared.database import Db
 
+TIER_FIELDS = ("tier", "workflows_limit", "agents_limit", "storage_limit_gb")
 NOT_BYO = Refusal(code="not_byo", detail="The subscription is not of the BYO tier.")
 
 
@@ -43,7 +44,15 @@ class Operators:
             changed = _limited(given or _new(request, db), request, db)
         await save_subscription(db, changed)
         events = await settle(self._means, db, standing.organization)
-        return await subscription_of(self._means, db, request.organization_id), events
+        after = await self._means.standing(db, request.organization_id)
+        told = PlanSetByHand(
+            organization_id=request.organization_id,
+            requested_by=request.requested_by,
+            action="tier_set",
+            changes=_changes(standing.shown, after.shown, TIER_FIELDS),
+            set_at=db.now,
+        )
+        return await subscription_of(self._means, db, request.organization_id), [*events, told]
 
     async def set_byo_providers(
         self, request: SetByoProviders, db: Db
@@ -55,7 +64,22 @@ class Operators:
         providers = sorted(set(request.providers))
         changed = msgspec.structs.replace(live, byo_providers=providers, updated_at=db.now)
         await save_subscription(db, changed)
-        return await subscription_of(self._means, db, request.organization_id), ()
+        told = PlanSetByHand(
+            organization_id=request.organization_id,
+            requested_by=request.requested_by,
+            action="byo_providers_set",
+            changes=_changes(live, changed, ("byo_providers",)),
+            set_at=db.now,
+        )
+        return await subscription_of(self._means, db, request.organization_id), (told,)
+
+
+def _changes(
+    before: SubscriptionRow, after: SubscriptionRow, names: Sequence[str]
+) -> dict[str, str]:
+    """What was and what is, by name; a limit that is None is the tier's."""
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
+    return {name: f"{was} → {now}" for name, was, now in pairs if was != now}
 
 
 def _new(request: SetTier, db: Db) -> SubscriptionRow:
