@@ -339,7 +339,7 @@ class WorkflowReleased(Event, frozen=True, kw_only=True):
 
 
 class LimitReached(Event, frozen=True, kw_only=True):
-    """So much of a limit is taken; said once per period and threshold (80, 100)."""
+    """So much of a limit is taken; said once per period, limit and threshold (80, 100)."""
 
     resource: Resource
     threshold_percent: int

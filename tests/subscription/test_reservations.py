@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -219,6 +220,34 @@ async def test_warnings_come_once_per_threshold(customer: Customer) -> None:
     await customer.reserve(1)
     await customer.told_of(WorkflowReleased, 1)
     assert len(customer.facts(LimitReached)) == 2
+
+
+async def test_a_limit_that_is_new_warns_anew(customer: Customer) -> None:
+    async def reserve(count: int) -> None:
+        runs = tuple(uuid4().hex for _ in range(count))
+        await customer.ask(
+            ReserveWorkflows(organization_id=customer.organization_id, workflow_ids=runs)
+        )
+
+    def told() -> list[tuple[int, int, int]]:
+        facts = customer.facts(LimitReached)
+        return sorted((each["limit"], each["threshold_percent"], each["used"]) for each in facts)
+
+    fact = await customer.subscribe("starter")
+    await reserve(20)
+    await customer.told_of(LimitReached, 2)
+    period = {
+        "current_period_start": fact.subscription.current_period_start,
+        "current_period_end": fact.subscription.current_period_end,
+    }
+    await customer.subscribe("pro", **period)
+    await reserve(59)
+    await reserve(1)
+    await customer.told_of(LimitReached, 3)
+    await reserve(19)
+    await reserve(1)
+    await customer.told_of(LimitReached, 4)
+    assert told() == [(20, 80, 20), (20, 100, 20), (100, 80, 80), (100, 100, 100)]
 
 
 async def test_free_workflows_come_back_on_the_first_of_the_month(customer: Customer) -> None:

@@ -200,6 +200,32 @@ async def test_the_last_gauge_by_its_own_time_counts(customer: Customer) -> None
     assert len(customer.facts(LimitReached)) == 4
 
 
+async def test_a_gauge_warns_anew_of_a_limit_that_is_new(customer: Customer) -> None:
+    fact = await customer.subscribe("starter")
+
+    async def count(agents: int) -> list[tuple[int, int]]:
+        customer.clock.advance(timedelta(minutes=1))
+        reading = {
+            "event_id": uuid4().hex,
+            "gauge": "agents_in_use",
+            "value": agents,
+            "occurred_at": customer.clock.now().isoformat(),
+        }
+        await customer.report("gauge", reading)
+        await customer.settled()
+        facts = customer.facts(LimitReached)
+        return sorted((each["limit"], each["threshold_percent"]) for each in facts)
+
+    assert await until(lambda: count(2), lambda found: found == [(2, 80), (2, 100)])
+    period = {
+        "current_period_start": fact.subscription.current_period_start,
+        "current_period_end": fact.subscription.current_period_end,
+    }
+    await customer.subscribe("pro", **period)
+    told = [(2, 80), (2, 100), (5, 80)]
+    assert await until(lambda: count(4), lambda found: found == told)
+
+
 async def test_a_gauge_of_the_future_is_refused_so_that_the_next_reading_counts(
     customer: Customer,
 ) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from services.subscription.handlers.holds import settle_hold
 from services.subscription.rules.coverage import (
     Source,
+    Warned,
     auto_billing,
     included,
     resource_of,
@@ -91,11 +92,13 @@ def _covered_by(row: WorkflowRow, source: Source) -> WorkflowRow:
 async def _warn(db: Db, standing: Standing, source: Source, quota: QuotaRow) -> list[Event]:
     resource = resource_of(source.source)
     taken = quota.used + quota.reserved
-    crossed = thresholds_crossed(taken, source.limit, quota.warned_percent)
+    warned = Warned(quota.warned_percent, quota.warned_limit)
+    crossed = thresholds_crossed(taken, source.limit, warned)
     if resource is None or not crossed:
         return []
     key = (source.source, source.subject, source.period.start)
-    await quotas.set_warned(db, quota.organization_id, key, crossed[-1])
+    now_warned = Warned(crossed[-1], source.limit)
+    await quotas.set_warned(db, quota.organization_id, key, now_warned)
     return [
         LimitReached(
             organization_id=quota.organization_id,

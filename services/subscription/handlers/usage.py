@@ -10,7 +10,7 @@ import msgspec
 from services.subscription.handlers.means import Means
 from services.subscription.handlers.storage import tell_before_reading
 from services.subscription.handlers.workflows import Workflows
-from services.subscription.rules.coverage import thresholds_crossed
+from services.subscription.rules.coverage import Warned, thresholds_crossed
 from services.subscription.rules.decoding import Bad, Told, read_events, split_envelope
 from services.subscription.rules.entitlements import Standing
 from services.subscription.rules.offers import BYTES_PER_GB
@@ -138,11 +138,14 @@ async def warn_of_gauges(db: Db, standing: Standing) -> list[Event]:
         gauge = gauges.get(name)
         if gauge is None:
             continue
-        warned = gauge.warned_percent if gauge.warned_period_start == start else 0
+        warned = Warned(
+            gauge.warned_percent if gauge.warned_period_start == start else 0,
+            None if gauge.warned_limit is None else gauge.warned_limit * unit,
+        )
         crossed = thresholds_crossed(gauge.value, limit * unit, warned)
         if not crossed:
             continue
-        await store.set_gauge_warned(db, organization_id, name, crossed[-1], start)
+        await store.set_gauge_warned(db, organization_id, name, Warned(crossed[-1], limit), start)
         events += [
             LimitReached(
                 organization_id=organization_id,

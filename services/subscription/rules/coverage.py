@@ -80,10 +80,19 @@ def uncovered_refusal(standing: Standing) -> Refusal:
     )
 
 
-def thresholds_crossed(taken: int, limit: int, warned_percent: int) -> tuple[int, ...]:
-    """The thresholds that `taken` of `limit` has reached and that were not told of yet."""
+class Warned(NamedTuple):
+    """Up to which threshold of which limit a period was told of."""
+
+    percent: int
+    limit: int | None
+
+
+def thresholds_crossed(taken: int, limit: int, warned: Warned) -> tuple[int, ...]:
+    """The thresholds that `taken` of `limit` has reached and that were not told of yet: all of a
+    limit that is new.
+    """
     if limit <= 0:
         return ()
-    return tuple(
-        percent for percent in THRESHOLDS if warned_percent < percent <= taken * 100 // limit
-    )
+    # Of what was told before the limit was written down beside it, we know no other.
+    told = warned.percent if warned.limit in {None, limit} else 0
+    return tuple(percent for percent in THRESHOLDS if told < percent <= taken * 100 // limit)

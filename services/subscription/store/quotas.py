@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from services.subscription.rules.coverage import Warned
 from services.subscription.tables import QuotaRow
 from services.subscription.tables.rows import QuotaSource
 from shared.database import Db
@@ -32,7 +33,7 @@ UPDATE quotas SET used = used + $5, reserved = reserved - $6
 WHERE organization_id = $1 AND source = $2 AND subject = $3 AND period_start = $4
 """
 _WARNED = """
-UPDATE quotas SET warned_percent = $5
+UPDATE quotas SET warned_percent = $5, warned_limit = $6
 WHERE organization_id = $1 AND source = $2 AND subject = $3 AND period_start = $4
 """
 _PERIODS = """
@@ -84,9 +85,9 @@ async def settle_reserved(
     await db.driver.execute(_MOVE, organization_id, *key, used, released)
 
 
-async def set_warned(db: Db, organization_id: str, key: Key, percent: int) -> None:
-    """Remember up to which threshold the period was warned of."""
-    await db.driver.execute(_WARNED, organization_id, *key, percent)
+async def set_warned(db: Db, organization_id: str, key: Key, warned: Warned) -> None:
+    """Remember up to which threshold of which limit the period was warned of."""
+    await db.driver.execute(_WARNED, organization_id, *key, *warned)
 
 
 async def list_periods(db: Db, organization_id: str, subscription_id: str) -> list[QuotaRow]:

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
+from services.subscription.rules.coverage import Warned
 from services.subscription.rules.periods import calendar_month
 from services.subscription.tables import GaugeRow
 from services.subscription.tables.schema import gauges
@@ -81,15 +82,15 @@ async def set_gauge(
 
 
 async def set_gauge_warned(
-    db: Db, organization_id: str, gauge: str, percent: int, period_start: datetime
+    db: Db, organization_id: str, gauge: str, warned: Warned, period_start: datetime
 ) -> None:
-    """Remember up to which threshold a period was warned of."""
+    """Remember up to which threshold of which limit a period was warned of."""
     await db.driver.execute(
-        "UPDATE gauges SET warned_percent = $3, warned_period_start = $4"
+        "UPDATE gauges SET warned_percent = $3, warned_limit = $4, warned_period_start = $5"
         " WHERE organization_id = $1 AND gauge = $2",
         organization_id,
         gauge,
-        percent,
+        *warned,
         period_start,
     )
 

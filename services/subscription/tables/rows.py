@@ -84,6 +84,7 @@ class QuotaRow(msgspec.Struct, frozen=True, kw_only=True):
     used: int = 0
     reserved: int = 0
     warned_percent: int = 0
+    warned_limit: int | None = None
 
 
 class WorkflowRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,5 +120,6 @@ class GaugeRow(msgspec.Struct, frozen=True, kw_only=True):
     value: int
     measured_at: datetime
     warned_percent: int = 0
+    warned_limit: int | None = None
     warned_period_start: datetime | None = None
     month_ends_at: datetime | None = None

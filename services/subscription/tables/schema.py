@@ -117,6 +117,8 @@ quotas = Table(
     Column("used", Integer, nullable=False, server_default=NONE_YET),
     Column("reserved", Integer, nullable=False, server_default=NONE_YET),
     Column("warned_percent", SmallInteger, nullable=False, server_default=NONE_YET),
+    # The limit that it is a percentage of.
+    Column("warned_limit", Integer),
     CheckConstraint("used >= 0 AND reserved >= 0", name="quotas_counters"),
     CheckConstraint("period_start < period_end", name="quotas_period"),
     CheckConstraint("source IN ('plan', 'free', 'auto_billing')", name="quotas_source"),
@@ -178,6 +180,7 @@ gauges = Table(
     Column("value", BigInteger, nullable=False),
     Column("measured_at", Moment, nullable=False),
     Column("warned_percent", SmallInteger, nullable=False, server_default=NONE_YET),
+    Column("warned_limit", Integer),
     Column("warned_period_start", Moment),
     # Of storage: when the calendar month ends that is to be told next.
     Column("month_ends_at", Moment),
