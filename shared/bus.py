@@ -3,7 +3,8 @@
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
@@ -40,6 +41,8 @@ MESSAGE_ID_HEADER = "Nats-Msg-Id"
 TELL_AGAIN_SECONDS = 10.0
 # The longest that any caller waits for an answer.
 ANSWER_SECONDS = 60.0
+# How long a step waits for one; below the time that its call may take.
+SETTLING_SECONDS = 20.0
 
 
 class NoAnswerer(Exception):
@@ -125,6 +128,44 @@ class Bus:
     async def close(self) -> None:
         """Finish what is under way, then disconnect."""
         await disconnect(self.connection)
+
+
+class Asks:
+    """How a service asks others while it runs: in its own name, over its own connection. Several
+    replicas in one process share the last one's.
+    """
+
+    def __init__(self, principal: str) -> None:
+        self.principal = principal
+        self._buses: list[Bus] = []
+
+    @contextmanager
+    def over(self, bus: Bus) -> Iterator[None]:
+        """Ask over this connection, until it is left."""
+        self._buses.append(bus)
+        try:
+            yield
+        finally:
+            self._buses.remove(bus)
+
+    @property
+    def bus(self) -> Bus:
+        """The connection."""
+        if not self._buses:
+            raise RuntimeError(f"{self.principal} is not running")
+        return self._buses[-1]
+
+    async def settled(self, request: Request[R], key: str) -> R | Refusal:
+        """Ask once for a key; raises when the outcome is not known, or not yet."""
+        answer = await self.bus.ask(
+            request,
+            principal=self.principal,
+            idempotency_key=key,
+            timeout_seconds=SETTLING_SECONDS,
+        )
+        if isinstance(answer, Refusal) and answer.passes:
+            raise AnswerFailed(answer.code)
+        return answer
 
 
 def _read_answer(message: Msg, wanted: type[Any], answerer: str) -> Any:

@@ -26,7 +26,7 @@ from shared.outbox import Relay
 from shared.pulling import Puller
 from shared.requests import AT_ONCE, Answerer, RequestHandler
 from shared.service import Intake, Periodic, Service
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, settings_as
 from shared.stepped_requests import SteppedAnswer
 from shared.steps import StepRunner, StepTimes
 from shared.travel import Passenger
@@ -85,7 +85,7 @@ class Runtime:
         times: Times | None = None,
     ) -> None:
         self.service = service
-        self.settings = settings
+        self.settings = settings_as(service.settings, settings)
         self.times = times or Times()
         self.health = Health(
             stuck_seconds=self.times.stuck_seconds,
@@ -135,6 +135,7 @@ class Runtime:
         for opened in self.service.opened:
             await self._held.enter_async_context(opened(self.database, self.settings))
         self.bus = Bus(await self._broker.connect())
+        self._held.enter_context(self.service.asks.over(self.bus))
         self._relay = Relay(
             self.database, self.bus, timedelta(seconds=self.times.relay_lease_seconds)
         )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import MetaData
 
 from shared import dead_letters
+from shared.bus import Asks
 from shared.consumers import BatchHandler, EventHandler, Splitter, each_event
 from shared.contracts.base import Event, Request, event_subject, owner_of, request_subject
 from shared.contracts.operations import (
@@ -88,6 +89,7 @@ class Service:
         self.dues: list[NextDue] = []
         self.steps: list[Step[Any, Any]] = []
         self.opened: list[Opened] = []
+        self.asks = Asks(name)
         self._answer_operations()
 
     def hears(self, kind: type[E]) -> Callable[[EventHandler[E]], EventHandler[E]]:
@@ -170,8 +172,8 @@ class Service:
         return [step for step in self.steps if isinstance(step, AnsweringStep)]
 
     def opens(self, opened: Opened) -> Opened:
-        """Enter this with the database and the settings before anything is handled, and leave it
-        after the last.
+        """Enter this with the database and the service's own settings before anything is handled,
+        and leave it after the last.
         """
         self.opened.append(opened)
         return opened

@@ -39,6 +39,13 @@ class ServiceSettings(Settings, frozen=True, kw_only=True):
 S = TypeVar("S", bound=Settings)
 
 
+def settings_as(kind: type[S], given: Settings) -> S:
+    """The settings as `kind`: where fewer are given, in a test, the others are the defaults."""
+    if isinstance(given, kind):
+        return given
+    return kind(**{name: getattr(given, name) for name in given.__struct_fields__})
+
+
 def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
     """Read the settings of a process; `DATABASE_URL_FILE` names a file with `DATABASE_URL` in it.
 

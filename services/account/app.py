@@ -46,10 +46,9 @@ expiry = Expiry(books)
 
 @service.opens
 @asynccontextmanager
-async def read_settings(_database: Database, settings: ServiceSettings) -> AsyncIterator[None]:
+async def read_settings(_database: Database, settings: AccountSettings) -> AsyncIterator[None]:
     """Take the threshold from the environment."""
-    if isinstance(settings, AccountSettings):
-        books.low_credit_cents = settings.low_credit_cents
+    books.low_credit_cents = settings.low_credit_cents
     yield
 
 

@@ -36,7 +36,7 @@ service = Service(
     Path(__file__).parent / "migrations" / "versions",
     settings=AuditorSettings,
 )
-means = Means()
+means = Means(service.asks)
 
 service.opens(means.open)
 

@@ -41,7 +41,7 @@ service = Service(
     Path(__file__).parent / "migrations" / "versions",
     InvoicingSettings,
 )
-means = Means()
+means = Means(service.asks)
 monthly_close = MonthlyClose(means)
 rendering = Rendering(means, Drawing())
 

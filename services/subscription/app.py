@@ -34,7 +34,7 @@ service = Service(
     Path(__file__).parent / "migrations" / "versions",
     SubscriptionSettings,
 )
-means = Means()
+means = Means(service.asks)
 plans, operators, views = Plans(means), Operators(means), Views(means)
 workflows = Workflows(means)
 usage = Usage(means, workflows)

@@ -16,7 +16,7 @@ from services.subscription.handlers.reserving import reserve_included, result_fo
 from services.subscription.rules.entitlements import Terms
 from services.subscription.settings import SubscriptionSettings
 from services.subscription.tiers import read_catalogue
-from shared.bus import Bus
+from shared.bus import Asks, Bus
 from shared.clock import new_id
 from shared.contracts.base import Refusal, Request
 from shared.contracts.subscription import Reservation, ReserveWorkflow, ReserveWorkflows
@@ -51,7 +51,7 @@ async def measure() -> dict[str, Any]:
 async def figures(stack: Stack) -> dict[str, Any]:
     """Measure on servers that sync as production does."""
     database = Database(stack.databases["subscription"].dsn, name="bench")
-    means = Means(TERMS)
+    means = Means(Asks("subscription"), TERMS)
     try:
         singles = await one_by_one(database, means)
         batched = await in_batches(database, means)

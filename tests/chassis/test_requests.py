@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from unittest.mock import AsyncMock
 
 import msgspec
 import pytest
@@ -55,6 +56,23 @@ async def test_a_handlers_bug_is_told_at_once_and_changes_nothing(stage: Stage, 
             await bus.ask(place("one", "poison"))
         assert time.monotonic() - began < 1
     assert await stage.effects("shop") == []
+
+
+async def test_a_service_asks_others_over_its_own_connection_while_it_runs(stage: Stage) -> None:
+    shop = Shop().service
+    with pytest.raises(RuntimeError, match="shop is not running"):
+        await shop.asks.settled(LIST, "key")
+    async with stage.running(shop):
+        async with stage.running(shop):
+            assert await shop.asks.settled(place("one"), "key") == Placed(order_id="one", place=1)
+        # One replica has gone; the other one's connection is still there.
+        assert await shop.asks.settled(LIST, "key") == Orders(order_ids=("one",))
+        passing = Refusal(code="pending", detail="Soon.")
+        shop.asks.bus.ask = AsyncMock(return_value=passing)  # type: ignore[method-assign]
+        with pytest.raises(AnswerFailed, match="pending"):
+            await shop.asks.settled(LIST, "key")
+    with pytest.raises(RuntimeError, match="shop is not running"):
+        await shop.asks.settled(LIST, "key")
 
 
 async def test_who_needs_somebody_that_is_away_is_not_answering_either(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import ServiceSettings, SettingsError, load
+from shared.settings import ServiceSettings, SettingsError, load, settings_as
 
 DATABASE_URL = "postgresql://shop@127.0.0.1/shop"
 
@@ -49,3 +49,16 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
     path.write_text(f"{DATABASE_URL}\n")
     settings = load(ServiceSettings, {"DATABASE_URL_FILE": str(path)})
     assert settings.database_url == DATABASE_URL
+
+
+class Patient(ServiceSettings, frozen=True, kw_only=True):
+    """A service's own."""
+
+    patience: int = 3
+
+
+def test_a_service_has_its_own_settings_whatever_it_is_given() -> None:
+    given = ServiceSettings(database_url=DATABASE_URL, http_port=7)
+    assert settings_as(Patient, given) == Patient(database_url=DATABASE_URL, http_port=7)
+    own = Patient(database_url=DATABASE_URL, patience=4)
+    assert settings_as(Patient, own) is own

@@ -17,6 +17,7 @@ from services.invoicing.handlers import paying, terms, usage
 from services.invoicing.handlers.means import Means
 from services.invoicing.settings import InvoicingSettings
 from shared.answers import IdempotencyKey, StoredAnswer
+from shared.bus import Asks
 from shared.clock import FixedClock
 from shared.contracts.account import (
     Account,
@@ -64,7 +65,7 @@ class Bank(Means):
     """Asks account by its handlers."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__()
+        super().__init__(Asks("invoicing"))
         self._database = database
         self._settings = InvoicingSettings(database_url="postgresql://unused")
         self.handlers: dict[type[Any], Any] = {

@@ -21,6 +21,7 @@ from services.subscription.rules.periods import calendar_month
 from services.subscription.store.quotas import list_periods
 from services.subscription.store.subscriptions import list_subscriptions
 from services.subscription.tiers import read_catalogue
+from shared.bus import Asks
 from shared.clock import FixedClock
 from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import ChangeStripeSubscription
@@ -245,7 +246,7 @@ async def live(stack: Stack, beginning: datetime, actions: list[tuple[str, Any]]
     clock = FixedClock(beginning)
     database = Database(stack.databases["subscription"].dsn, clock, "model")
     try:
-        world = World(database, clock, Means(TERMS))
+        world = World(database, clock, Means(Asks("subscription"), TERMS))
         for name, value in actions:
             note(f"{clock.now()} {name} {value}")
             await world.act(name, value)

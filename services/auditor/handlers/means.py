@@ -12,11 +12,10 @@ from prometheus_client import Counter
 from services.auditor.rules.checks import CHECKS
 from services.auditor.rules.forms import Pipe
 from services.auditor.settings import AuditorSettings
-from shared.bus import AnswerFailed, AnswerTimedOut, Bus, NoAnswerer
+from shared.bus import AnswerFailed, AnswerTimedOut, Asks, NoAnswerer
 from shared.contracts.base import Refusal, Reply, Request, event_subject
 from shared.contracts.operations import ListControlRows
 from shared.database import Database
-from shared.settings import ServiceSettings
 from shared.topology import EVENTS, durable
 
 logger = logging.getLogger(__name__)
@@ -36,11 +35,11 @@ R = TypeVar("R", bound=Reply)
 
 
 class Means:
-    """Opened before anything is handled. Several replicas in one process share the last bus."""
+    """Opened before anything is handled."""
 
-    def __init__(self) -> None:
+    def __init__(self, asks: Asks) -> None:
+        self._asks = asks
         self._settings: AuditorSettings | None = None
-        self._buses: list[Bus] = []
 
     @property
     def settings(self) -> AuditorSettings:
@@ -50,24 +49,16 @@ class Means:
         return self._settings
 
     @asynccontextmanager
-    async def open(self, _database: Database, settings: ServiceSettings) -> AsyncIterator[None]:
-        """Read the settings, and connect to ask."""
-        if not isinstance(settings, AuditorSettings):
-            raise TypeError("the auditor needs its own settings")
+    async def open(self, _database: Database, settings: AuditorSettings) -> AsyncIterator[None]:
+        """Read the settings."""
         self._settings = settings
-        bus = await Bus.connect(settings, "auditor")
-        self._buses.append(bus)
-        try:
-            yield
-        finally:
-            self._buses.remove(bus)
-            await bus.close()
+        yield
 
     async def ask(self, owner: str, request: Request[R]) -> R | None:
         """What an owner says; None when it gives no answer now, or says no."""
         try:
-            answer = await self._buses[-1].ask(
-                request, owner=owner, principal="auditor", timeout_seconds=ASKING_SECONDS
+            answer = await self._asks.bus.ask(
+                request, owner=owner, principal=self._asks.principal, timeout_seconds=ASKING_SECONDS
             )
         except (NoAnswerer, AnswerTimedOut, AnswerFailed) as error:
             unanswered.labels(owner).inc()
@@ -99,12 +90,12 @@ class Means:
 
     async def stream_end(self) -> int:
         """Where the stream of facts ends now."""
-        js = self._buses[-1].connection.jetstream()
+        js = self._asks.bus.connection.jetstream()
         return (await js.stream_info(EVENTS.name or "")).state.last_seq
 
     async def heard(self, pipes: Iterable[Pipe] = PIPES) -> Mapping[Pipe, int]:
         """Up to where in the stream each pipe's consumer has worked."""
-        js = self._buses[-1].connection.jetstream()
+        js = self._asks.bus.connection.jetstream()
         found: dict[Pipe, int] = {}
         for pipe in pipes:
             name = durable(pipe.consumer, EVENTS.name or "", event_subject(pipe.fact)).name

@@ -1,4 +1,4 @@
-"""What handlers work with while the process runs: this installation's settings, and the bus."""
+"""What handlers work with while the process runs: this installation's settings, whom to ask."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,12 +6,9 @@ from typing import TypeVar
 
 from services.invoicing.rules.taxes import TaxRates, rate_of_account
 from services.invoicing.settings import InvoicingSettings
-from shared.bus import AnswerFailed, Bus
+from shared.bus import Asks
 from shared.contracts.base import Refusal, Reply, Request
 from shared.database import Database
-from shared.settings import ServiceSettings
-
-ASKING_SECONDS = 20.0
 
 R = TypeVar("R", bound=Reply)
 
@@ -21,12 +18,12 @@ class NotKnownYet(Exception):
 
 
 class Means:
-    """Opened before anything is handled. Several replicas in one process share the last bus."""
+    """Opened before anything is handled. Replicas in one process share the last database."""
 
-    def __init__(self, tax_rates: TaxRates = rate_of_account) -> None:
+    def __init__(self, asks: Asks, tax_rates: TaxRates = rate_of_account) -> None:
+        self._asks = asks
         self.tax_rates = tax_rates
         self._settings: InvoicingSettings | None = None
-        self._buses: list[Bus] = []
         self._databases: list[Database] = []
 
     @property
@@ -42,32 +39,15 @@ class Means:
         return self._databases[-1]
 
     @asynccontextmanager
-    async def open(self, database: Database, settings: ServiceSettings) -> AsyncIterator[None]:
-        """Connect to the bus, to ask account and stripe_gateway."""
-        # Where a test runs the service with bare settings, these are the defaults.
-        self._settings = (
-            settings
-            if isinstance(settings, InvoicingSettings)
-            else InvoicingSettings(database_url=settings.database_url)
-        )
-        bus = await Bus.connect(settings, "invoicing")
-        self._buses.append(bus)
+    async def open(self, database: Database, settings: InvoicingSettings) -> AsyncIterator[None]:
+        """Keep both for the handlers."""
+        self._settings = settings
         self._databases.append(database)
         try:
             yield
         finally:
-            self._buses.remove(bus)
             self._databases.remove(database)
-            await bus.close()
 
     async def ask(self, request: Request[R], key: str) -> R | Refusal:
         """Ask another service, once for a key; raises when the outcome is not known."""
-        answer = await self._buses[-1].ask(
-            request,
-            principal="invoicing",
-            idempotency_key=key,
-            timeout_seconds=ASKING_SECONDS,
-        )
-        if isinstance(answer, Refusal) and answer.passes:
-            raise AnswerFailed(answer.code)
-        return answer
+        return await self._asks.settled(request, key)

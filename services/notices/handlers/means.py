@@ -8,7 +8,6 @@ from services.notices.mail.message import Letter
 from services.notices.settings import NoticesSettings
 from services.notices.tables import NoticeRow, OrganizationRow
 from shared.database import Database
-from shared.settings import ServiceSettings
 
 
 class Means:
@@ -19,15 +18,10 @@ class Means:
         self.delivery: Delivery | None = None
 
     @asynccontextmanager
-    async def open(self, _database: Database, settings: ServiceSettings) -> AsyncIterator[None]:
+    async def open(self, _database: Database, settings: NoticesSettings) -> AsyncIterator[None]:
         """Read who writes, and through which server."""
-        # Where a test runs the service with bare settings, no mail is sent.
-        self._settings = (
-            settings
-            if isinstance(settings, NoticesSettings)
-            else NoticesSettings(database_url=settings.database_url)
-        )
-        self.delivery = delivery_of(self._settings)
+        self._settings = settings
+        self.delivery = delivery_of(settings)
         yield
 
     def letter(self, organization: OrganizationRow, notice: NoticeRow) -> Letter:

@@ -1,4 +1,4 @@
-"""What handlers work with while the process runs: this installation's terms, and the bus."""
+"""What handlers work with while the process runs: this installation's terms, whom to ask."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,13 +8,11 @@ from services.subscription.rules.entitlements import Standing, Terms
 from services.subscription.settings import SubscriptionSettings
 from services.subscription.store.organizations import get_organization, lock_organization
 from services.subscription.store.subscriptions import find_live
-from shared.bus import AnswerFailed, Bus, NoAnswerer
+from shared.bus import Asks, NoAnswerer
 from shared.contracts.account import GetAccount
 from shared.contracts.base import Refusal, Reply, Request
 from shared.database import Database, Db
-from shared.settings import ServiceSettings
 
-ASKING_SECONDS = 20.0
 # Within the patience of who asks whether a workflow may run.
 LOOKING_SECONDS = 2.0
 
@@ -22,11 +20,11 @@ R = TypeVar("R", bound=Reply)
 
 
 class Means:
-    """Opened before anything is handled. Several replicas in one process share the last bus."""
+    """Opened before anything is handled."""
 
-    def __init__(self, terms: Terms | None = None) -> None:
+    def __init__(self, asks: Asks, terms: Terms | None = None) -> None:
+        self._asks = asks
         self._terms = terms
-        self._buses: list[Bus] = []
 
     @property
     def terms(self) -> Terms:
@@ -36,43 +34,29 @@ class Means:
         return self._terms
 
     @asynccontextmanager
-    async def open(self, _database: Database, settings: ServiceSettings) -> AsyncIterator[None]:
-        """Read the catalogue and connect to the bus, to ask account and stripe_gateway."""
-        if not isinstance(settings, SubscriptionSettings):
-            raise TypeError("subscription needs its own settings")
+    async def open(
+        self, _database: Database, settings: SubscriptionSettings
+    ) -> AsyncIterator[None]:
+        """Read the catalogue."""
         self._terms = Terms(
             catalogue=settings.catalogue,
             workflow_price_cents=settings.workflow_price_cents,
             grace=settings.grace,
         )
-        bus = await Bus.connect(settings, "subscription")
-        self._buses.append(bus)
-        try:
-            yield
-        finally:
-            self._buses.remove(bus)
-            await bus.close()
+        yield
 
     async def ask(self, request: Request[R], key: str) -> R | Refusal:
         """Ask another service, once for a key; raises when the outcome is not known."""
-        answer = await self._buses[-1].ask(
-            request,
-            principal="subscription",
-            idempotency_key=key,
-            timeout_seconds=ASKING_SECONDS,
-        )
-        if isinstance(answer, Refusal) and answer.passes:
-            raise AnswerFailed(answer.code)
-        return answer
+        return await self._asks.settled(request, key)
 
     async def spendable_cents(self, organization_id: str) -> int:
         """The credits that nothing holds, as account has them now.
 
         Raises NoAnswerer or AnswerTimedOut when it does not say.
         """
-        answer = await self._buses[-1].ask(
+        answer = await self._asks.bus.ask(
             GetAccount(organization_id=organization_id),
-            principal="subscription",
+            principal=self._asks.principal,
             timeout_seconds=LOOKING_SECONDS,
         )
         if isinstance(answer, Refusal):
