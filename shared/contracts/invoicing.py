@@ -360,14 +360,14 @@ class InvoicingTotals(Reply, frozen=True, kw_only=True):
     standing_payments_cents: int
     payments_cents: int
     paid_again: int
-    misplaced: int
-    credited_cents: int
-    noted_cents: int
     drafts: int
     unsettled: int
     parked_by_itself: int
     altered: int
     untold: int
+    misplaced: int = 0
+    credited_cents: int = 0
+    noted_cents: int = 0
 
 
 class GetInvoicingTotals(Request[InvoicingTotals], frozen=True, kw_only=True):
