@@ -47,7 +47,9 @@ class PreviewBody(RequestBody, frozen=True, kw_only=True):
 
 
 class ChangeBody(RequestBody, frozen=True, kw_only=True):
-    """The tier to have, and the `proration_date` of the preview that was agreed to."""
+    """The tier to have, and the `proration_date` of the preview that was agreed to: for an hour
+    it costs what was shown, and later a new preview is asked for (409 `preview_outdated`).
+    """
 
     tier: TierName
     proration_date: AwareTime | None = None

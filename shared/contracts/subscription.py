@@ -166,7 +166,9 @@ class PreviewChange(Request[ChangePreview], frozen=True, kw_only=True):
 
 
 class ChangePlan(Request[Subscription], frozen=True, kw_only=True):
-    """Upgrade now, downgrade at the period's end, or keep the current tier after all."""
+    """Upgrade now, downgrade at the period's end, or keep the current tier after all. 409 for an
+    upgrade whose `proration_date` is of no preview of the last hour in the running period.
+    """
 
     organization_id: Organization
     tier: TierName

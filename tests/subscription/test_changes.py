@@ -96,6 +96,44 @@ async def test_an_upgrade_leaves_the_limits_that_an_operator_gave_behind(pro: Cu
     assert (await pro.ask(change(pro, "team"))).workflows_limit == 500
 
 
+@pytest.mark.parametrize(
+    "from_now",
+    [
+        timedelta(seconds=1),
+        # The period's end, from which on an upgrade would cost nothing.
+        timedelta(days=28),
+        timedelta(hours=-1, seconds=-1),
+        # The end of the period before.
+        timedelta(days=-2, seconds=-1),
+    ],
+)
+async def test_an_upgrade_is_charged_as_of_no_other_moment_than_its_preview(
+    pro: Customer, from_now: timedelta
+) -> None:
+    now = pro.clock.now()
+    await pro.subscribe(
+        current_period_start=now - timedelta(days=2), current_period_end=now + timedelta(days=28)
+    )
+    refusal = await pro.refused(change(pro, "team", proration_date=now + from_now))
+    assert (refusal.status, refusal.code) == (409, "preview_outdated")
+    assert told(pro) == []
+    assert (await pro.subscription()).tier == "pro"
+
+
+async def test_a_preview_of_the_period_before_is_outdated_however_young(pro: Customer) -> None:
+    before = pro.clock.now() - timedelta(seconds=1)
+    refusal = await pro.refused(change(pro, "team", proration_date=before))
+    assert refusal.code == "preview_outdated"
+    assert told(pro) == []
+
+
+async def test_a_preview_holds_for_an_hour(pro: Customer) -> None:
+    shown = pro.clock.now()
+    pro.clock.advance(timedelta(hours=1))
+    await pro.ask(change(pro, "team", proration_date=shown))
+    assert [each.proration_date for each in told(pro)] == [shown]
+
+
 async def test_a_failed_upgrade_charge_changes_nothing(pro: Customer) -> None:
     pro.neighbours.answers[ChangeStripeSubscription] = lambda _: DECLINED
     before = await pro.subscription()

@@ -186,13 +186,17 @@ class ChangesPlan(_TellsStripe[ChangePlan]):
             return kind
         if kind == "checkout":
             return BY_CHECKOUT
+        date = request.proration_date if kind == "upgrade" else None
+        outdated = offers.preview_refusal(standing, date)
+        if outdated is not None:
+            return outdated
         priced = kind in {"upgrade", "downgrade"}
         return _change(
             standing,
             ACTION_OF[kind],
             request.requested_by,
             request.tier if priced else None,
-            request.proration_date if kind == "upgrade" else None,
+            date,
         )
 
 

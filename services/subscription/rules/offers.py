@@ -1,6 +1,7 @@
 """What an organization may buy or change to, and what stands in its way."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from services.subscription.rules.entitlements import Standing
 from services.subscription.tables.rows import SubscriptionRow
@@ -16,6 +17,12 @@ from shared.contracts.subscription import (
 
 NOT_FOUND = 404
 BYTES_PER_GB = 1024**3
+# The web page keeps a preview open, and what was agreed to there shall cost what it said.
+PREVIEW_HOLDS = timedelta(hours=1)
+PREVIEW_OUTDATED = Refusal(
+    code="preview_outdated",
+    detail="The price of this change has moved on. Please ask for a new preview and confirm it.",
+)
 CONTACT_US = Refusal(
     code="contact_us", detail="The enterprise tier is agreed upon in person. Please contact us."
 )
@@ -101,6 +108,20 @@ def _direction(standing: Standing, live: SubscriptionRow, tier: TierName) -> Cha
     now = live.price_cents or standing.terms.catalogue[live.tier].price_cents or 0
     then = standing.terms.catalogue[tier].price_cents or 0
     return "upgrade" if then > now else "downgrade"
+
+
+def preview_refusal(standing: Standing, proration_date: datetime | None) -> Refusal | None:
+    """Why an upgrade may not be charged as of a moment that the customer names, if so.
+
+    What is left of the period from that moment on is what an upgrade costs, so one that lies ahead
+    would make it cheaper, down to nothing at the period's end; one of long ago is of no preview.
+    """
+    if proration_date is None:
+        return None
+    age = standing.at - proration_date
+    if timedelta() <= age <= PREVIEW_HOLDS and proration_date >= standing.period.start:
+        return None
+    return PREVIEW_OUTDATED
 
 
 def cancel_refusal(live: SubscriptionRow | None, *, at_period_end: bool) -> Refusal | None:
