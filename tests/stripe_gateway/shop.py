@@ -102,6 +102,17 @@ class Shop:
 
     async def settled(self, request: Request[R], **more: Any) -> R:
         """The answer, asked for again while the work is pending."""
+        found = await self._settled(request, **more)
+        assert not isinstance(found, Refusal), found
+        return found
+
+    async def settled_refusal(self, request: Request[Any], **more: Any) -> Refusal:
+        """The refusal, asked for again while the work is pending."""
+        found = await self._settled(request, **more)
+        assert isinstance(found, Refusal), found
+        return found
+
+    async def _settled(self, request: Request[R], **more: Any) -> R | Refusal:
         key = new_id()
 
         async def answer() -> R | Refusal:
@@ -117,9 +128,7 @@ class Shop:
         def is_final(found: R | Refusal) -> bool:
             return not (isinstance(found, Refusal) and found.passes)
 
-        found = await until(answer, is_final, 40)
-        assert not isinstance(found, Refusal), found
-        return found
+        return await until(answer, is_final, 40)
 
     async def announce_account(self, organization_id: str) -> str:
         """account says that it has one."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import (
     CreatePortal,
     CreateSetupIntent,
@@ -25,11 +26,13 @@ from tests.stripe_gateway.crashes import (
 from tests.stripe_gateway.processes import FRONTEND
 from tests.stripe_gateway.shop import Shop
 from tests.stripe_gateway.test_subscriptions import (
+    PRO,
     STARTER,
     TEAM,
     change,
     mirrored,
     subscribe,
+    use_card_that_is_declined,
 )
 
 # All that a change does at Stripe is told by one of these.
@@ -65,8 +68,18 @@ async def lowered(shop: Shop, organization: str) -> Before:
     return Before(before.name, await told_of(shop, before.name))
 
 
+async def lowered_and_declined(shop: Shop, organization: str) -> Before:
+    before = await lowered(shop, organization)
+    await use_card_that_is_declined(shop, organization)
+    return before
+
+
 async def upgrade(shop: Shop, organization: str, _: Prepared) -> Any:
     return await shop.settled(change(organization, "upgrade", TEAM))
+
+
+async def upgrade_in_vain(shop: Shop, organization: str, _: Prepared) -> Refusal:
+    return await shop.settled_refusal(change(organization, "upgrade", TEAM))
 
 
 async def downgrade(shop: Shop, organization: str, _: Prepared) -> Any:
@@ -99,7 +112,8 @@ async def as_at_stripe(shop: Shop, organization: str, changed: StripeSubscriptio
     )
     assert tuple(row) == (
         there.status,
-        item.price.unit_amount,
+        # While a cheaper plan is to follow, what we tell is the price that is paid.
+        PRO[1] if changed.pending_tier else item.price.unit_amount,
         there.cancel_at_period_end,
         datetime.fromtimestamp(ends, UTC),
         None if canceled is None else datetime.fromtimestamp(canceled, UTC),
@@ -140,8 +154,22 @@ async def taken_back_and_upgraded_once(
 ) -> None:
     assert (changed.tier, changed.price_cents, changed.pending_tier) == (*TEAM, None)
     updated = "customer.subscription.updated"
-    await changed_once(shop, organization, changed, before, updated, updated, "invoice.paid")
+    # The paid price put back, the upgrade itself, and its marks taken off.
+    await changed_once(shop, organization, changed, before, *[updated] * 3, "invoice.paid")
     assert sum(shop.charged(customer=await customer_of(shop, before))) in range(19_890, 19_911)
+
+
+async def lowered_as_before(shop: Shop, organization: str, refusal: Any, before: Prepared) -> None:
+    assert refusal.code == "payment_failed"
+    await shop.delivered()
+    await shop.idle()
+    there = await shop.stripe.subscriptions.retrieve_async(before.name)
+    assert (there.items.data[0].price.unit_amount, there.pending_update) == (STARTER[1], None)
+    newest = await mirrored(shop, organization, lambda _: True)
+    assert (newest.tier, newest.price_cents, newest.pending_tier) == (*PRO, STARTER[0])
+    assert shop.charged(customer=str(there.customer)) == [PRO[1]]
+    unpaid = await shop.stripe.invoices.list_async({"subscription": before.name, "status": "open"})
+    assert not unpaid.data
 
 
 async def customer_of(shop: Shop, before: Before) -> str:
@@ -192,7 +220,16 @@ CHANGE = (*STEP, "outbox.published")
 OPERATIONS = {
     "upgrade": Operation(subscribed, upgrade, upgraded_once, CHANGE),
     "upgrade of a lowered plan": Operation(
-        lowered, upgrade, taken_back_and_upgraded_once, ("stripe.change_price", "stripe.upgrade")
+        lowered,
+        upgrade,
+        taken_back_and_upgraded_once,
+        ("stripe.put_back", "stripe.upgrade", "stripe.set_marks"),
+    ),
+    "unpaid upgrade of a lowered plan": Operation(
+        lowered_and_declined,
+        upgrade_in_vain,
+        lowered_as_before,
+        ("stripe.put_back", "stripe.void_invoice", "stripe.lower_again", "step.called"),
     ),
     "downgrade": Operation(subscribed, downgrade, updated_once, CHANGE),
     "downgrade taken back": Operation(lowered, resume, updated_once, ("step.called",)),

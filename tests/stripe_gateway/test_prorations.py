@@ -1,22 +1,28 @@
-"""Upgrades at random moments, month ends and leap days too: the money moved is the preview's."""
+"""Upgrades at random moments, month ends and leap days too, in trials, and while a cheaper plan is
+announced: the money moved is the preview's.
+"""
 
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from services.stripe_gateway.rules.invoice_objects import Preview
-from services.stripe_gateway.rules.objects import SubscriptionItem
-from services.stripe_gateway.rules.subscriptions import due_now, main_item
+from services.stripe_gateway.handlers import plan_changes
+from services.stripe_gateway.rules.lowering import lowering_of, main_item
+from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
+from services.stripe_gateway.rules.refusals import UPGRADE_UNPAID
+from services.stripe_gateway.rules.subscriptions import Quote, described
 from services.stripe_gateway.settings import StripeSettings
 from services.stripe_gateway.stripe_api import Mark, StripeApi
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
 from services.stripe_gateway.stripe_api.prices import ensure_price
+from shared.contracts.base import Refusal
 from tests.stripe_sandbox.running import (
     PUBLISHABLE_KEY,
     SECRET_KEY,
@@ -25,7 +31,11 @@ from tests.stripe_sandbox.running import (
     start_sandbox,
 )
 
+if TYPE_CHECKING:
+    from stripe.params import SubscriptionCreateParams
+
 COLLECTED_SECONDS = 2 * 3600
+BYO = ("byo", 1900)
 PLANS = (("starter", 2900), ("pro", 7900), ("team", 19_900))
 MONTH_ENDS = [
     datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC),
@@ -36,8 +46,25 @@ MONTH_ENDS = [
     datetime(2027, 8, 31, 6, 30, tzinfo=UTC),
 ]
 ANY_DAY = st.datetimes(datetime(2027, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-# Whole periods that pass, then how far into the next one (in thousandths) the upgrade is chosen.
-UPGRADES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 999)), min_size=1, max_size=2)
+TRIALS = st.sampled_from([0, 0, 14])
+
+
+class Upgrade(NamedTuple):
+    """Whole periods that pass, then how far into the next one (in thousandths) it is chosen; and
+    whether a cheaper plan was to follow by then, and the first try is declined.
+    """
+
+    periods: int
+    thousandths: int
+    lowered: bool
+    declined: bool
+
+
+UPGRADES = st.lists(
+    st.builds(Upgrade, st.integers(0, 2), st.integers(0, 999), st.booleans(), st.booleans()),
+    min_size=1,
+    max_size=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +84,8 @@ class Payer:
         self._clock = self._customer = self._subscription = ""
         self.now = 0
 
-    async def subscribe(self, at: datetime) -> None:
-        """Begin with the cheapest plan."""
+    async def subscribe(self, at: datetime, trial_days: int) -> None:
+        """Begin with the cheapest plan, perhaps with a trial."""
         self.now = int(at.timestamp())
         clock = await self._api.v1.test_helpers.test_clocks.create_async({"frozen_time": self.now})
         made = await self._api.v1.customers.create_async({"test_clock": clock.id})
@@ -66,21 +93,26 @@ class Payer:
             "pm_card_visa", {"customer": made.id}
         )
         price = await ensure_price(self._api, self._mark, *PLANS[0])
-        begun = await self._api.v1.subscriptions.create_async(
-            {
-                "customer": made.id,
-                "items": [{"price": price.id}],
-                "default_payment_method": card.id,
-            }
-        )
+        params: SubscriptionCreateParams = {
+            "customer": made.id,
+            "items": [{"price": price.id}],
+            "default_payment_method": card.id,
+        }
+        if trial_days:
+            params["trial_period_days"] = trial_days
+        begun = await self._api.v1.subscriptions.create_async(params)
         self._clock, self._customer, self._subscription = clock.id, made.id, begun.id
 
-    async def item(self) -> SubscriptionItem:
-        """What is subscribed to now."""
+    async def stands(self) -> tuple[Subscription, SubscriptionItem]:
+        """The subscription now, and its plan."""
         found = await at_stripe.fetch_subscription(self._api, self._subscription)
         item = main_item(found)
         assert item is not None
-        return item
+        return found, item
+
+    async def item(self) -> SubscriptionItem:
+        """What is subscribed to now."""
+        return (await self.stands())[1]
 
     async def until(self, moment: int) -> None:
         """Let time pass."""
@@ -96,22 +128,39 @@ class Payer:
         assert end is not None
         await self.until(end + COLLECTED_SECONDS)
 
-    async def upgrade(self, tier: str, cents: int) -> tuple[Preview, Fraction]:
-        """What the preview says, and what part of the period is left; then do it."""
-        item, mark = await self.item(), Mark(local_id=uuid4().hex, begun_at=datetime.now(UTC))
+    async def lower(self, plan: tuple[str, int]) -> None:
+        """Announce a cheaper plan."""
+        mark = self._new_mark()
+        price = await ensure_price(self._api, mark, *plan)
+        await plan_changes.lower(self._api, mark, *await self.stands(), price)
+
+    async def quoted(self, plan: tuple[str, int]) -> tuple[Quote, Fraction]:
+        """What the preview of an upgrade says, and what part of the period is left."""
+        item, mark = await self.item(), self._new_mark()
         start, end = item.current_period_start, item.current_period_end
         assert start is not None
         assert end is not None
-        shown = await at_stripe.preview(
-            self._api, mark, self._subscription, item.id, tier, cents, self.now
+        shown = await plan_changes.preview_upgrade(
+            self._api, mark, self._subscription, *plan, self.now
         )
-        price = await ensure_price(self._api, mark, tier, cents)
-        changed = await at_stripe.upgrade(
-            self._api, mark, self._subscription, item.id, price.id, self.now
-        )
-        assert changed.pending_update is None
-        assert (await self.item()).price.unit_amount == cents
+        assert isinstance(shown, Quote)
         return shown, Fraction(end - self.now, end - start)
+
+    async def upgrade(self, plan: tuple[str, int]) -> Subscription | Refusal:
+        """Have another plan now."""
+        mark = self._new_mark()
+        price = await ensure_price(self._api, mark, *plan)
+        return await plan_changes.upgrade(self._api, mark, *await self.stands(), price, self.now)
+
+    async def declined(self, plan: tuple[str, int]) -> None:
+        """Try an upgrade that the bank declines: nothing is changed, whatever was announced."""
+        before = described((await self.stands())[0], None)
+        self._sandbox.control("faults", kind="decline", target=self._customer)
+        assert await self.upgrade(plan) == UPGRADE_UNPAID
+        assert described((await self.stands())[0], None) == before
+
+    def _new_mark(self) -> Mark:
+        return Mark(local_id=uuid4().hex, begun_at=datetime.now(UTC))
 
     def charged(self) -> list[int]:
         """What was really taken."""
@@ -119,22 +168,35 @@ class Payer:
         return [each["amount"] for each in entries]
 
 
-async def live(payer: Payer, beginning: datetime, upgrades: list[tuple[int, int]]) -> None:
-    await payer.subscribe(beginning)
-    (_, paying), expected, waiting = PLANS[0], [PLANS[0][1]], 0
-    for (periods, thousandths), (tier, cents) in zip(upgrades, PLANS[1:], strict=False):
-        for _ in range(periods):
+async def live(payer: Payer, beginning: datetime, trial_days: int, upgrades: list[Upgrade]) -> None:
+    await payer.subscribe(beginning, trial_days)
+    (_, paying), tried, waiting = PLANS[0], trial_days > 0, 0
+    expected = [] if tried else [paying]
+    for each, cheaper, plan in zip(upgrades, (BYO, PLANS[0]), PLANS[1:], strict=False):
+        for _ in range(each.periods):
             await payer.renew()
             expected.append(paying + waiting)
-            waiting = 0
+            tried, waiting = False, 0
         end = (await payer.item()).current_period_end or 0
-        await payer.until(payer.now + (end - payer.now) * thousandths // 1000)
-        shown, left = await payer.upgrade(tier, cents)
-        note(f"{tier}: {shown.amount_due} for {float(left):.6f} of the period")
-        # What waits from before comes in; and of each of the two lines a cent may be rounded.
-        assert abs(shown.amount_due - waiting - (cents - paying) * left) <= 1
-        expected += [due_now(shown)] if due_now(shown) else []
-        waiting, paying = shown.amount_due - due_now(shown), cents
+        await payer.until(payer.now + (end - payer.now) * each.thousandths // 1000)
+        if each.lowered:
+            await payer.lower(cheaper)
+        shown, left = await payer.quoted(plan)
+        note(f"{plan}: {shown} for {float(left):.6f} of the period")
+        # Of each of the two lines a cent may be rounded.
+        difference = 0 if tried else (plan[1] - paying) * left
+        assert abs(shown.proration_cents - difference) <= 1
+        # What waits from before comes in, and too little to be charged waits on.
+        due = shown.proration_cents + waiting
+        assert shown.due_now_cents == (due if due >= 50 else 0)
+        if each.declined and shown.due_now_cents:
+            await payer.declined(plan)
+            assert await payer.quoted(plan) == (shown, left)
+        assert not isinstance(await payer.upgrade(plan), Refusal)
+        subscription, item = await payer.stands()
+        assert (item.price.unit_amount, lowering_of(subscription)) == (plan[1], None)
+        expected += [shown.due_now_cents] if shown.due_now_cents else []
+        waiting, paying = due - shown.due_now_cents, plan[1]
         assert payer.charged() == expected
     await payer.renew()
     assert payer.charged() == [*expected, paying + waiting]
@@ -157,9 +219,9 @@ def test_whatever_the_moment_an_upgrade_moves_the_money_of_its_preview(alone: Ru
     @settings(
         max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
     )
-    @given(st.one_of(st.sampled_from(MONTH_ENDS), ANY_DAY), UPGRADES)
-    def lives(beginning: datetime, upgrades: list[tuple[int, int]]) -> None:
-        loop.run_until_complete(live(Payer(alone, api), beginning, upgrades))
+    @given(st.one_of(st.sampled_from(MONTH_ENDS), ANY_DAY), TRIALS, UPGRADES)
+    def lives(beginning: datetime, trial_days: int, upgrades: list[Upgrade]) -> None:
+        loop.run_until_complete(live(Payer(alone, api), beginning, trial_days, upgrades))
 
     try:
         lives()

@@ -51,11 +51,25 @@ async def mirrored(shop: Shop, organization: str, wanted: Any) -> StripeSubscrip
     return found
 
 
-def change(organization: str, action: str, plan: tuple[str, int] | None = None) -> Any:
-    values: dict[str, Any] = {"action": action}
+def change(organization: str, action: str, plan: tuple[str, int] | None = None, **more: Any) -> Any:
+    values: dict[str, Any] = {"action": action, **more}
     if plan is not None:
         values |= {"tier": plan[0], "price_cents": plan[1]}
     return ChangeStripeSubscription(organization_id=organization, requested_by="user-1", **values)
+
+
+def preview_of(organization: str, plan: tuple[str, int]) -> PreviewPlanChange:
+    return PreviewPlanChange(
+        organization_id=organization,
+        tier=plan[0],
+        price_cents=plan[1],
+        proration_date=datetime.now(UTC),
+    )
+
+
+async def at_stripe(shop: Shop, mirrored: StripeSubscription) -> Any:
+    """A subscription as Stripe has it."""
+    return await shop.stripe.subscriptions.retrieve_async(mirrored.stripe_subscription_id)
 
 
 async def test_a_subscription_is_bought_and_its_money_told_once(
@@ -103,16 +117,20 @@ async def test_an_upgrade_is_previewed_charged_and_takes_effect(
     assert sorted(m.amount_cents for m in moved) == sorted([7900, preview.due_now_cents])
 
 
-async def test_an_upgrade_that_is_not_paid_changes_nothing(shop: Shop, organization: str) -> None:
-    before = await subscribe(shop, organization)
+async def use_card_that_is_declined(shop: Shop, organization: str) -> None:
+    """Have a new default pay, and not the card that the plan was bought with."""
     made = await shop.stripe.payment_methods.create_async(
         {"type": "card", "card": {"token": "tok_chargeCustomerFail"}}
     )
     attach = AttachPaymentMethod(
         organization_id=organization, payment_method_id=made.id, requested_by="user-1"
     )
-    # The new default pays, and not the card that the plan was bought with.
     await shop.settled(attach)
+
+
+async def test_an_upgrade_that_is_not_paid_changes_nothing(shop: Shop, organization: str) -> None:
+    before = await subscribe(shop, organization)
+    await use_card_that_is_declined(shop, organization)
     refusal = await shop.refusal(change(organization, "upgrade", TEAM))
     assert (refusal.status, refusal.code) == (402, "payment_failed")
     await shop.delivered()
@@ -141,12 +159,98 @@ async def test_a_downgrade_waits_for_the_end_of_the_period_and_can_be_taken_back
 async def test_an_upgrade_after_a_downgrade_is_charged_from_what_was_paid(
     shop: Shop, organization: str
 ) -> None:
-    await subscribe(shop, organization)
-    await shop.ask(change(organization, "downgrade", STARTER))
-    found = await shop.ask(change(organization, "upgrade", TEAM))
-    assert (found.tier, found.pending_tier) == ("team", None)
+    before = await subscribe(shop, organization)
+    lowered = await shop.ask(change(organization, "downgrade", STARTER))
+    preview = await shop.ask(preview_of(organization, TEAM))
+    # Asking for a price has not touched what was announced.
+    assert await mirrored(shop, organization, lambda _: True) == lowered
+    date = {"proration_date": preview.proration_date}
+    found = await shop.ask(change(organization, "upgrade", TEAM, **date))
+    assert (found.tier, found.price_cents, found.pending_tier) == (*TEAM, None)
     moved = await shop.facts.wait(MoneyMoved, organization, 2)
-    assert sum(m.amount_cents for m in moved) in range(19_890, 19_911)
+    assert [m.amount_cents for m in moved] == [7900, preview.due_now_cents]
+    assert preview.due_now_cents in range(11_990, 12_001)
+    marks = (await at_stripe(shop, before)).metadata.to_dict()
+    assert not {name for name in marks if name.startswith(("paid_", "next_"))}
+
+
+async def test_an_upgrade_that_is_not_paid_leaves_the_downgrade_that_was_announced(
+    shop: Shop, organization: str
+) -> None:
+    before = await subscribe(shop, organization)
+    lowered = await shop.ask(change(organization, "downgrade", STARTER))
+    assert (lowered.tier, lowered.price_cents, lowered.pending_tier) == (*PRO, "starter")
+    await use_card_that_is_declined(shop, organization)
+    for _ in range(2):
+        refusal = await shop.refusal(change(organization, "upgrade", TEAM))
+        assert (refusal.status, refusal.code) == (402, "payment_failed")
+    await shop.delivered()
+    await shop.idle()
+    there = await at_stripe(shop, before)
+    assert (there.items.data[0].price.unit_amount, there.pending_update) == (2900, None)
+    # Nobody has heard of another plan in between.
+    told = [fact.subscription for fact in shop.facts.all(SubscriptionChanged, organization)]
+    assert told[-1] == lowered
+    assert told.count(lowered) == 1
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [7900]
+
+
+async def test_an_upgrade_that_stripe_does_not_even_try_leaves_the_downgrade_too(
+    shop: Shop, organization: str
+) -> None:
+    before = await subscribe(shop, organization)
+    lowered = await shop.ask(change(organization, "downgrade", STARTER))
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    await shop.refusal(change(organization, "upgrade", TEAM, proration_date=long_ago))
+    await shop.delivered()
+    await shop.idle()
+    assert (await at_stripe(shop, before)).items.data[0].price.unit_amount == 2900
+    assert await mirrored(shop, organization, lambda _: True) == lowered
+
+
+async def test_another_plan_may_follow_than_the_one_that_was_announced(
+    shop: Shop, organization: str
+) -> None:
+    before = await subscribe(shop, organization, TEAM)
+    await shop.ask(change(organization, "downgrade", STARTER))
+    found = await shop.ask(change(organization, "downgrade", PRO))
+    assert (found.tier, found.price_cents, found.pending_tier) == (*TEAM, "pro")
+    assert (await at_stripe(shop, before)).items.data[0].price.unit_amount == 7900
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [19_900]
+
+
+async def test_what_is_chosen_at_stripes_own_pages_ends_an_announcement(
+    shop: Shop, organization: str
+) -> None:
+    before = await subscribe(shop, organization)
+    price = (await at_stripe(shop, before)).items.data[0].price.id
+    await shop.ask(change(organization, "downgrade", STARTER))
+    item = (await at_stripe(shop, before)).items.data[0].id
+    await shop.stripe.subscriptions.update_async(
+        before.stripe_subscription_id,
+        {"items": [{"id": item, "price": price}], "proration_behavior": "none"},
+    )
+    found = await mirrored(shop, organization, lambda each: each.pending_tier is None)
+    assert (found.tier, found.price_cents, found.pending_change_at) == (*PRO, None)
+
+
+async def test_an_upgrade_in_a_trial_is_previewed_and_charged_at_nothing(
+    shop: Shop, organization: str
+) -> None:
+    await shop.open_account(organization)
+    order = shop.order(organization, 2900, kind="subscription", tier="starter", trial_days=14)
+    page = await shop.ask(order)
+    await shop.pay(page.checkout_url)
+    await mirrored(shop, organization, lambda found: found.status == "trialing")
+    preview = await shop.ask(preview_of(organization, TEAM))
+    assert (preview.due_now_cents, preview.proration_cents) == (0, 0)
+    assert preview.next_period_cents == 19_900
+    date = {"proration_date": preview.proration_date}
+    found = await shop.ask(change(organization, "upgrade", TEAM, **date))
+    assert (found.tier, found.price_cents, found.status) == (*TEAM, "trialing")
+    await shop.delivered()
+    await shop.idle()
+    assert shop.facts.all(MoneyMoved, organization) == []
 
 
 async def test_cancel_resume_and_cancel_now(shop: Shop, organization: str) -> None:

@@ -2,29 +2,16 @@
 
 from datetime import UTC, datetime
 
+from services.stripe_gateway.handlers import plan_changes
 from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription
 from services.stripe_gateway.handlers.steps import Begun, StripeStep, Told
-from services.stripe_gateway.rules.invoice_objects import Preview
-from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
-from services.stripe_gateway.rules.refusals import (
-    ENDED,
-    NO_SUBSCRIPTION,
-    PLAN_MISSING,
-    UPGRADE_UNPAID,
-)
-from services.stripe_gateway.rules.subscriptions import (
-    PAID_PRICE,
-    PAID_TIER,
-    PAID_UNTIL,
-    UNMARKED,
-    due_now,
-    lowered_until,
-    main_item,
-)
+from services.stripe_gateway.rules.lowering import main_item
+from services.stripe_gateway.rules.objects import Subscription
+from services.stripe_gateway.rules.refusals import ENDED, NO_SUBSCRIPTION, PLAN_MISSING
+from services.stripe_gateway.rules.subscriptions import Quote
 from services.stripe_gateway.store import subscriptions
-from services.stripe_gateway.stripe_api import StripeRefused
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
-from services.stripe_gateway.stripe_api.invoices import give_back, void_invoice
+from services.stripe_gateway.stripe_api.invoices import give_back
 from services.stripe_gateway.stripe_api.prices import ensure_price
 from shared.contracts.base import Refusal, Reply
 from shared.contracts.stripe_gateway import (
@@ -44,7 +31,7 @@ class PreviewState(Begun, frozen=True, kw_only=True):
     proration_date: datetime
 
 
-class PreviewChange(StripeStep[PreviewPlanChange, PreviewState, Preview | Refusal]):
+class PreviewChange(StripeStep[PreviewPlanChange, PreviewState, Quote | Refusal]):
     """What another plan would cost now."""
 
     kind = "preview_plan_change"
@@ -65,32 +52,25 @@ class PreviewChange(StripeStep[PreviewPlanChange, PreviewState, Preview | Refusa
             proration_date=request.proration_date,
         )
 
-    async def do(self, state: PreviewState, customer_id: str) -> Preview | Refusal:  # noqa: ARG002
+    async def do(self, state: PreviewState, customer_id: str) -> Quote | Refusal:  # noqa: ARG002
         """See StripeStep."""
-        api = self.workshop.api
-        current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
-        item = main_item(current)
-        if item is None:
-            return NO_SUBSCRIPTION
-        return await at_stripe.preview(
-            api,
+        return await plan_changes.preview_upgrade(
+            self.workshop.api,
             state.mark,
-            current.id,
-            item.id,
+            state.stripe_subscription_id,
             state.tier,
             state.price_cents,
             int(state.proration_date.timestamp()),
         )
 
-    async def done(self, state: PreviewState, value: Preview | Refusal, db: Db) -> Told:  # noqa: ARG002
+    async def done(self, state: PreviewState, value: Quote | Refusal, db: Db) -> Told:  # noqa: ARG002
         """See StripeStep."""
         if isinstance(value, Refusal):
             return value, ()
-        proration = sum(line.amount for line in value.lines.data if line.proration)
         moment = datetime.fromtimestamp(int(state.proration_date.timestamp()), UTC)
         reply = PlanChangePreview(
-            due_now_cents=due_now(value),
-            proration_cents=proration,
+            due_now_cents=value.due_now_cents,
+            proration_cents=value.proration_cents,
             next_period_cents=state.price_cents,
             proration_date=moment,
         )
@@ -153,10 +133,12 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         item = main_item(current)
         if current.status in at_stripe.ENDED or item is None:
             return current if state.action == "cancel_now" else ENDED
-        if state.action == "upgrade":
-            return await self._upgrade(state, current, item)
-        if state.action == "downgrade":
-            return await self._lower(state, current, item)
+        if state.action in {"upgrade", "downgrade"}:
+            price = await ensure_price(api, mark, state.tier or "", state.price_cents or 0)
+            if state.action == "downgrade":
+                return await plan_changes.lower(api, mark, current, item, price)
+            date = state.proration_date
+            return await plan_changes.upgrade(api, mark, current, item, price, date)
         if state.action == "cancel_now":
             if state.refund and current.latest_invoice is not None:
                 # Before it ends, for what has ended is not paid back a second time around.
@@ -164,68 +146,8 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
                 await give_back(api, mark, who, current.latest_invoice)
             return await at_stripe.cancel_now(api, mark, current.id)
         if state.action == "resume":
-            return await self._resume(state, current, item)
+            return await plan_changes.resume(api, mark, current, item)
         return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)
-
-    async def _resume(
-        self, state: ChangeState, current: Subscription, item: SubscriptionItem
-    ) -> Changed:
-        api, mark = self.workshop.api, state.mark
-        if current.cancel_at is not None and not current.cancel_at_period_end:
-            current = await at_stripe.clear_cancel_at(api, mark, current.id)
-        elif current.cancel_at_period_end:
-            current = await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=False)
-        paid = current.metadata.get(PAID_PRICE)
-        if paid and lowered_until(current) is not None:
-            return await at_stripe.change_price_without_proration(
-                api, mark, current.id, item.id, paid, UNMARKED
-            )
-        return current
-
-    async def _upgrade(
-        self, state: ChangeState, current: Subscription, item: SubscriptionItem
-    ) -> Changed:
-        api, mark = self.workshop.api, state.mark
-        price = await ensure_price(api, mark, state.tier or "", state.price_cents or 0)
-        if lowered_until(current) is not None:
-            # The difference is to what is paid, not to the cheaper plan that was to follow.
-            paid = current.metadata.get(PAID_PRICE) or item.price.id
-            await at_stripe.change_price_without_proration(
-                api, mark, current.id, item.id, paid, UNMARKED
-            )
-        try:
-            changed = await at_stripe.upgrade(
-                api, mark, current.id, item.id, price.id, state.proration_date
-            )
-        except StripeRefused as refused:
-            if not refused.declined:
-                raise
-            changed = await at_stripe.fetch_subscription(api, current.id)
-        now = main_item(changed)
-        if changed.pending_update is None and now is not None and now.price.id == price.id:
-            return changed
-        if changed.pending_update is not None and changed.latest_invoice is not None:
-            # Otherwise it could be paid later, and the upgrade would come as a surprise.
-            await void_invoice(api, mark, changed.latest_invoice)
-        return UPGRADE_UNPAID
-
-    async def _lower(
-        self, state: ChangeState, current: Subscription, item: SubscriptionItem
-    ) -> Changed:
-        api, mark = self.workshop.api, state.mark
-        price = await ensure_price(api, mark, state.tier or "", state.price_cents or 0)
-        lowered = lowered_until(current) is not None
-        paid_price = current.metadata.get(PAID_PRICE) if lowered else item.price.id
-        paid_tier = current.metadata.get(PAID_TIER) if lowered else item.price.metadata.get("tier")
-        # Choosing the plan that is paid anyway takes the announced change back.
-        marks = {
-            PAID_TIER: paid_tier or "",
-            PAID_PRICE: paid_price or "",
-            PAID_UNTIL: str(item.current_period_end or 0),
-        }
-        return await at_stripe.change_price_without_proration(
-            api, mark, current.id, item.id, price.id, UNMARKED if price.id == paid_price else marks
-        )
 
     async def done(self, state: ChangeState, value: Changed, db: Db) -> Told:
         """See StripeStep."""

@@ -136,3 +136,8 @@ class Preview(Struct, frozen=True):
 
     amount_due: int
     lines: PreviewLines = field(default_factory=PreviewLines)
+
+    @property
+    def proration(self) -> int:
+        """What settles the rest of a period."""
+        return sum(line.amount for line in self.lines.data if line.proration)

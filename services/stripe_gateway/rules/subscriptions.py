@@ -2,31 +2,14 @@
 
 from datetime import UTC, datetime
 
+from msgspec import Struct
+
 from services.stripe_gateway.rules.invoice_objects import Preview
-from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
+from services.stripe_gateway.rules.lowering import lowering_of, main_item
+from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.rules.purchases import LEAST_CENTS
 from services.stripe_gateway.rules.states import subscription_status
 from shared.contracts.stripe_gateway import StripeSubscription, SubscriptionStatus
-
-# Marks on a subscription whose price was lowered while a dearer period was paid.
-PAID_TIER, PAID_PRICE, PAID_UNTIL = "paid_tier", "paid_price", "paid_until"
-UNMARKED = {PAID_TIER: "", PAID_PRICE: "", PAID_UNTIL: ""}
-
-
-def main_item(subscription: Subscription) -> SubscriptionItem | None:
-    """The item that is a plan of ours, wherever it stands in the list."""
-    items = subscription.items.data
-    plans = [item for item in items if "tier" in item.price.metadata]
-    return plans[0] if plans else items[0] if items else None
-
-
-def lowered_until(subscription: Subscription) -> int | None:
-    """While a dearer period is still paid for: until when (Unix seconds)."""
-    item = main_item(subscription)
-    until = subscription.metadata.get(PAID_UNTIL, "")
-    if item is None or not until.isdigit() or item.current_period_end is None:
-        return None
-    return int(until) if item.current_period_end <= int(until) else None
 
 
 def described(
@@ -40,16 +23,18 @@ def described(
     tier = item.price.metadata.get("tier") if item else None
     tier = tier or subscription.metadata.get("tier")
     end = item.current_period_end if item else None
-    pending, until = None, lowered_until(subscription)
-    if until is not None:
-        tier, pending = subscription.metadata.get(PAID_TIER), tier
+    price_cents = item.price.unit_amount if item else None
+    lowering = lowering_of(subscription)
+    if lowering is not None:
+        # What the customer has, and what an upgrade is reckoned from, is what is paid.
+        tier, price_cents = lowering.paid_tier, lowering.paid_cents
     ends_with_period = subscription.cancel_at_period_end or (
         subscription.cancel_at is not None and end is not None and subscription.cancel_at <= end
     )
     return StripeSubscription(
         stripe_subscription_id=subscription.id,
         tier=tier,
-        price_cents=item.price.unit_amount if item else None,
+        price_cents=price_cents,
         status=status,
         status_at_stripe=subscription.status,
         current_period_start=_at(item.current_period_start if item else None),
@@ -58,16 +43,34 @@ def described(
         canceled_at=_at(subscription.canceled_at),
         trial_start=_at(subscription.trial_start),
         trial_end=_at(subscription.trial_end),
-        pending_tier=pending,
-        pending_change_at=_at(until),
+        pending_tier=lowering.next_tier if lowering else None,
+        pending_change_at=_at(lowering.until if lowering else None),
     )
 
 
-def due_now(preview: Preview) -> int:
-    """What of an invoice to be is charged at once: too little to be charged waits as the
-    customer's debt, and comes with the next invoice.
+class Quote(Struct, frozen=True):
+    """What a change of plan costs at once, and what of it settles the rest of the period. Cents."""
+
+    due_now_cents: int
+    proration_cents: int
+
+
+def quote(subscription: Subscription, shown: Preview, put_back: Preview | None) -> Quote:
+    """What an upgrade costs, by a preview of it; and for a plan that is lowered, by one of putting
+    the paid price back, which is done before the upgrade and costs nothing: what both have in
+    common, the cheaper plan's unused time, is not charged. In a trial nothing is.
+
+    Too little to be charged waits as the customer's debt, and comes with the next invoice.
     """
-    return preview.amount_due if preview.amount_due >= LEAST_CENTS else 0
+    if subscription.status == "trialing":
+        # A preview shows the next invoice then, which is the one after the trial.
+        return Quote(due_now_cents=0, proration_cents=0)
+    restoring = put_back.proration if put_back else 0
+    due = shown.amount_due - restoring
+    return Quote(
+        due_now_cents=due if due >= LEAST_CENTS else 0,
+        proration_cents=shown.proration - restoring,
+    )
 
 
 def _at(seconds: int | None) -> datetime | None:

@@ -10,7 +10,6 @@ from services.stripe_gateway.rules.invoice_objects import Preview
 from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, StripeRefused, read
 from services.stripe_gateway.stripe_api.invoices import pay_invoice
-from services.stripe_gateway.stripe_api.prices import ensure_price
 
 if TYPE_CHECKING:
     from stripe.params import SubscriptionUpdateParams
@@ -66,18 +65,29 @@ async def upgrade(
 async def change_price_without_proration(
     api: StripeApi,
     mark: Mark,
+    operation: str,
     subscription_id: str,
     item_id: str,
     price_id: str,
     metadata: dict[str, str],
 ) -> Subscription:
-    """Another price from the next invoice on; what is paid stays paid."""
+    """Another price from the next invoice on; what is paid stays paid. Each `operation` of one
+    intention is made once.
+    """
     params: SubscriptionUpdateParams = {
         "items": [{"id": item_id, "price": price_id}],
         "proration_behavior": "none",
         "metadata": metadata,
     }
-    return await api.once(mark, "change_price", _updating(api, subscription_id, params))
+    return await api.once(mark, operation, _updating(api, subscription_id, params))
+
+
+async def set_marks(
+    api: StripeApi, mark: Mark, subscription_id: str, metadata: dict[str, str]
+) -> Subscription:
+    """Mark a subscription anew; nothing else of it changes."""
+    params: SubscriptionUpdateParams = {"metadata": metadata}
+    return await api.once(mark, "set_marks", _updating(api, subscription_id, params))
 
 
 async def set_cancel_at_period_end(
@@ -137,22 +147,15 @@ async def cancel_now(api: StripeApi, mark: Mark, subscription_id: str) -> Subscr
 
 
 async def preview(
-    api: StripeApi,
-    mark: Mark,
-    subscription_id: str,
-    item_id: str,
-    tier: str,
-    price_cents: int,
-    proration_date: int,
+    api: StripeApi, subscription_id: str, item_id: str, price_id: str, proration_date: int
 ) -> Preview:
     """What another price would cost at a moment."""
-    price = await ensure_price(api, mark, tier, price_cents)
     found = await api.send(
         lambda: api.v1.invoices.create_preview_async(
             {
                 "subscription": subscription_id,
                 "subscription_details": {
-                    "items": [{"id": item_id, "price": price.id}],
+                    "items": [{"id": item_id, "price": price_id}],
                     "proration_behavior": "always_invoice",
                     "proration_date": proration_date,
                 },
