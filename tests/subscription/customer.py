@@ -50,6 +50,8 @@ class Customer:
     organization_id: str
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     stripe_version: int = 0
+    # How the subscription that was told of last stands at Stripe.
+    stripe_stands: StripeSubscription = field(init=False)
     account_version: int = 0
     _agent: Client | None = None
 
@@ -130,10 +132,21 @@ class Customer:
             **changes,
         }
         told.setdefault("status_at_stripe", told["status"])
+        self.stripe_stands = StripeSubscription(**told)
         return SubscriptionChanged(
             organization_id=self.organization_id,
-            subscription=StripeSubscription(**told),
+            subscription=self.stripe_stands,
             **{"version": self.stripe_version, "changed_at": now, **envelope},
+        )
+
+    def stands_as(self, told: StripeSubscription) -> SubscriptionChanged:
+        """A fact of what stripe_gateway answered, newer than the last one."""
+        self.stripe_version += 1
+        return SubscriptionChanged(
+            organization_id=self.organization_id,
+            version=self.stripe_version,
+            subscription=told,
+            changed_at=self.clock.now(),
         )
 
     async def tell(self, *events: Event) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import (
     ChangeStripeSubscription,
     StripeSubscription,
@@ -11,6 +12,7 @@ from shared.contracts.stripe_gateway import (
     SubscriptionStatus,
 )
 
+DECLINED = Refusal(code="payment_failed", detail="Nothing was changed.", status=402)
 PRICES = {"starter": 2_900, "pro": 7_900, "team": 19_900, "byo": 1_900}
 
 
@@ -37,6 +39,7 @@ class FakeSubscription:
     months: int = 0
     cancel_at_period_end: bool = False
     lower_to: str | None = None
+    declines: bool = False
     past_due_since: datetime | None = None
     version: int = 0
     periods: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -64,7 +67,7 @@ class FakeSubscription:
         )
 
     def stands(self) -> StripeSubscription:
-        """As it is at Stripe now."""
+        """As stripe_gateway tells it: tier and price that are paid, and what is to follow."""
         return StripeSubscription(
             stripe_subscription_id=f"sub_{self.number}_{self.organization_id}",
             tier=self.tier,
@@ -77,6 +80,8 @@ class FakeSubscription:
             canceled_at=None,
             trial_start=None,
             trial_end=None,
+            pending_tier=self.lower_to,
+            pending_change_at=self.end if self.lower_to else None,
         )
 
     def begin(self, at: datetime) -> None:
@@ -84,12 +89,16 @@ class FakeSubscription:
         self.periods.append((self.start, self.end))
         self.tell(at)
 
-    def change(self, request: ChangeStripeSubscription, at: datetime) -> StripeSubscription:
-        """Do what our service asks."""
+    def change(
+        self, request: ChangeStripeSubscription, at: datetime
+    ) -> StripeSubscription | Refusal:
+        """Do what our service asks; what is not paid changes nothing, and nothing is told."""
+        if request.action == "upgrade" and self.declines:
+            return DECLINED
         if request.action == "upgrade":
             self.tier, self.lower_to = request.tier or self.tier, None
         elif request.action == "downgrade":
-            self.lower_to = request.tier
+            self.lower_to = request.tier if request.tier != self.tier else None
         elif request.action == "resume":
             self.cancel_at_period_end, self.lower_to = False, None
         elif request.action == "cancel":
@@ -102,6 +111,7 @@ class FakeSubscription:
     def end_now(self, at: datetime) -> None:
         """Gone for good; its period ends with it."""
         self.status = "canceled"
+        self.lower_to = None
         start, end = self.periods[-1]
         self.periods[-1] = (start, min(end, at) if at > start else end)
 

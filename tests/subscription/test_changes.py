@@ -1,9 +1,11 @@
 """Changes of plan are told to Stripe first; what Stripe refuses changes nothing here."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.contracts.base import Refusal
@@ -27,22 +29,30 @@ DECLINED = Refusal(code="card_declined", detail="Your card was declined.", statu
 
 @pytest.fixture
 async def pro(customer: Customer) -> Customer:
-    """A customer with pro, whose Stripe does what it is told."""
-    fact = await customer.subscribe("pro")
-    stands = fact.subscription
+    """A customer with pro, whose Stripe does what it is told, and tells what it has done."""
+    await customer.subscribe("pro")
+    customer.neighbours.answers[ChangeStripeSubscription] = as_told(customer)
+    return customer
+
+
+def as_told(customer: Customer) -> Callable[[ChangeStripeSubscription], StripeSubscription]:
+    """Stripe as stripe_gateway tells of it: a cheaper plan follows what is paid."""
 
     def change(request: ChangeStripeSubscription) -> StripeSubscription:
-        import msgspec
-
-        return msgspec.structs.replace(
+        stands, action = customer.stripe_stands, request.action
+        following = request.tier if action == "downgrade" else None
+        customer.stripe_stands = msgspec.structs.replace(
             stands,
-            tier=request.tier if request.action == "upgrade" else stands.tier,
-            cancel_at_period_end=request.action == "cancel",
-            status="canceled" if request.action == "cancel_now" else "active",
+            tier=request.tier if action == "upgrade" else stands.tier,
+            price_cents=request.price_cents if action == "upgrade" else stands.price_cents,
+            cancel_at_period_end=action == "cancel",
+            status="canceled" if action == "cancel_now" else stands.status,
+            pending_tier=following,
+            pending_change_at=stands.current_period_end if following else None,
         )
+        return customer.stripe_stands
 
-    customer.neighbours.answers[ChangeStripeSubscription] = change
-    return customer
+    return change
 
 
 def change(customer: Customer, tier: Any, **options: Any) -> ChangePlan:
@@ -214,11 +224,60 @@ async def test_a_downgrade_is_announced_even_if_its_fact_came_first(pro: Custome
     answer = pro.neighbours.answers[ChangeStripeSubscription]
 
     async def slowly(request: ChangeStripeSubscription) -> Any:
-        await pro.tell(pro.stands("pro"))
-        return answer(request)
+        told = answer(request)
+        await pro.tell(pro.stands_as(told))
+        return told
 
     pro.neighbours.answers[ChangeStripeSubscription] = slowly
     assert (await pro.ask(change(pro, "starter"))).pending_tier == "starter"
+
+
+async def test_what_is_to_follow_is_what_stripe_tells(pro: Customer) -> None:
+    """Announced on a page that is not ours, and taken back there."""
+    end = (await pro.subscription()).current_period_end
+    following = {"pending_tier": "starter", "pending_change_at": end}
+    await pro.tell(pro.stands("pro", **following))
+    found = await pro.subscription()
+    assert (found.tier, found.price_cents, found.pending_tier) == ("pro", 7_900, "starter")
+    assert found.pending_change_at == end
+    await pro.tell(pro.stands("pro"))
+    found = await pro.subscription()
+    assert (found.pending_tier, found.pending_change_at) == (None, None)
+
+
+async def test_a_plan_that_is_cheaper_than_what_is_paid_follows_whatever_was_announced(
+    customer: Customer,
+) -> None:
+    """From team, starter was announced: pro is still no upgrade, for team is paid."""
+    await customer.subscribe("team")
+    customer.neighbours.answers[ChangeStripeSubscription] = as_told(customer)
+    await customer.ask(change(customer, "starter"))
+    await customer.tell(customer.stands_as(customer.stripe_stands))
+    found = await customer.subscription()
+    assert (found.tier, found.price_cents, found.pending_tier) == ("team", 19_900, "starter")
+    pro = PreviewChange(organization_id=customer.organization_id, tier="pro")
+    preview = await customer.ask(pro)
+    assert (preview.kind, preview.due_now_cents) == ("downgrade", 0)
+    found = await customer.ask(change(customer, "pro"))
+    assert (found.tier, found.price_cents, found.pending_tier) == ("team", 19_900, "pro")
+    assert [each.action for each in told(customer)] == ["downgrade", "downgrade"]
+
+
+async def test_a_failed_upgrade_charge_leaves_the_downgrade_that_was_announced(
+    pro: Customer,
+) -> None:
+    await pro.ask(change(pro, "starter"))
+    await pro.tell(pro.stands_as(pro.stripe_stands))
+    before = await pro.subscription()
+    assert before.pending_tier == "starter"
+    pro.neighbours.answers[ChangeStripeSubscription] = lambda _: DECLINED
+    assert (await pro.refused(change(pro, "team"))).code == "card_declined"
+    assert await pro.subscription() == before
+
+
+async def test_an_overdue_plan_is_paid_before_it_is_changed(pro: Customer) -> None:
+    await pro.tell(pro.stands("pro", status="past_due"))
+    assert (await pro.refused(change(pro, "team"))).code == "payment_outstanding"
 
 
 async def test_the_same_key_changes_once(pro: Customer) -> None:

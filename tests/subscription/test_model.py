@@ -35,7 +35,7 @@ from shared.contracts.subscription import (
 )
 from shared.database import Database
 from tests.stack import Stack
-from tests.subscription.fake_stripe import FakeSubscription
+from tests.subscription.fake_stripe import DECLINED, PRICES, FakeSubscription
 
 TERMS = Terms(catalogue=read_catalogue(""), workflow_price_cents=1_000, grace=timedelta(days=7))
 LIMITS = {"starter": 20, "pro": 100, "team": 500, "byo": -1}
@@ -53,6 +53,7 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("subscribe"), TIERS),
         st.tuples(st.just("change"), TIERS),
+        st.tuples(st.just("card"), st.sampled_from(["declined", "good"])),
         st.tuples(st.just("cancel"), st.booleans()),
         st.tuples(st.just("reactivate"), st.none()),
         st.tuples(
@@ -138,8 +139,25 @@ class World:
             tier=tier,  # type: ignore[arg-type]  # drawn from tiers
             requested_by="owner",
         )
+        running = self.running
+        before = None if running is None else running.stands()
+        dearer = running is not None and PRICES[tier] > PRICES[running.tier]
         answer = await self.step(ChangesPlan, request)
         event(f"change {answer.code if isinstance(answer, Refusal) else 'done'}")
+        if running is None or running.status != "active":
+            assert isinstance(answer, Refusal)
+        elif dearer and running.declines:
+            assert answer == DECLINED
+        elif dearer:
+            assert (running.tier, running.lower_to) == (tier, None)
+        elif before is not None:
+            # Whatever was to follow so far, what is paid for is had until its end.
+            assert running.tier == before.tier
+            assert running.lower_to == (None if tier == before.tier else tier)
+
+    async def do_card(self, card: str) -> None:
+        for each in self.subscriptions:
+            each.declines = card == "declined"
 
     async def do_cancel(self, at_period_end: bool) -> None:
         request = CancelSubscription(
@@ -230,7 +248,9 @@ class World:
         running = self.running
         assert sum(row.live for row in rows) == (running is not None)
         assert shown.tier == (running.tier if running else "free")
+        assert shown.price_cents == (PRICES[running.tier] if running else 0)
         assert shown.pending_tier == (running.lower_to if running else None)
+        assert shown.pending_change_at == (running.end if running and running.lower_to else None)
         for each in self.subscriptions:
             found = periods[each.stands().stripe_subscription_id]
             note(f"{each.periods} against {found}")

@@ -54,7 +54,6 @@ class Change(msgspec.Struct, frozen=True):
     tier: TierName | None
     price_cents: int | None
     proration_date: datetime | None
-    takes_effect_at: datetime | None
     requested_by: str
 
 
@@ -94,44 +93,37 @@ class _TellsStripe(AnsweringStep[Q, Change, Told], Generic[Q]):
         events: Sequence[Event] = ()
         same = live is not None and live.subscription_id == state.subscription_id
         if live is not None and same:
-            row = _with_announcement(live, state, db.now)
             if live.stripe_version == state.version:
-                row = _after(row, state, outcome, db.now)
-            await save_subscription(db, row)
+                await save_subscription(db, self._after(live, state, outcome, db.now))
             events = await settle(self._means, db, standing.organization)
         return await subscription_of(self._means, db, state.organization_id), events
 
-
-def _with_announcement(row: SubscriptionRow, change: Change, at: datetime) -> SubscriptionRow:
-    """The row with what only we know: which tier comes with the next period."""
-    coming = change.tier if change.action == "downgrade" and change.tier != row.tier else None
-    if change.action in {"cancel", "cancel_now"}:
+    def _after(
+        self, row: SubscriptionRow, change: Change, told: StripeSubscription, at: datetime
+    ) -> SubscriptionRow:
+        """The row with what the change itself has done; the rest comes as facts of Stripe."""
+        if change.action == "cancel_now":
+            return _ended(row, told, at)
+        coming = self._means.terms.catalogue.get(told.pending_tier or "")
+        row = msgspec.structs.replace(
+            row,
+            pending_tier=coming.tier if coming else None,
+            pending_change_at=told.pending_change_at if coming else None,
+            updated_at=at,
+        )
+        if change.action == "upgrade":
+            return msgspec.structs.replace(
+                on_tier(row, change.tier or row.tier),
+                price_cents=change.price_cents,
+                cancel_at_period_end=told.cancel_at_period_end,
+            )
+        if change.action == "resume":
+            return msgspec.structs.replace(row, cancel_at_period_end=False, canceled_at=None)
+        if change.action == "cancel":
+            return msgspec.structs.replace(
+                row, cancel_at_period_end=True, canceled_at=told.canceled_at or at
+            )
         return row
-    return msgspec.structs.replace(
-        row,
-        pending_tier=coming,
-        pending_change_at=change.takes_effect_at if coming else None,
-        updated_at=at,
-    )
-
-
-def _after(
-    row: SubscriptionRow, change: Change, told: StripeSubscription, at: datetime
-) -> SubscriptionRow:
-    """The row with what the change itself has done; the rest comes as facts of Stripe."""
-    if change.action == "upgrade":
-        return msgspec.structs.replace(
-            on_tier(row, change.tier or row.tier),
-            price_cents=change.price_cents,
-            cancel_at_period_end=told.cancel_at_period_end,
-        )
-    if change.action == "resume":
-        return msgspec.structs.replace(row, cancel_at_period_end=False, canceled_at=None)
-    if change.action == "cancel":
-        return msgspec.structs.replace(
-            row, cancel_at_period_end=True, canceled_at=told.canceled_at or at, updated_at=at
-        )
-    return row if change.action == "downgrade" else _ended(row, told, at)
 
 
 def _ended(row: SubscriptionRow, told: StripeSubscription, at: datetime) -> SubscriptionRow:
@@ -167,7 +159,6 @@ def _change(
         tier=tier,
         price_cents=plan.price_cents if plan else None,
         proration_date=proration_date,
-        takes_effect_at=live.current_period_end,
         requested_by=requested_by,
     )
 

@@ -106,8 +106,8 @@ def stand_as_at_stripe(
     plan = catalogue.get(told.tier or "")
     tier = plan.tier if plan is not None else row.tier
     ended = status == "canceled"
-    # A change that was announced is done when the tier has moved, or pointless when all has ended.
-    pending = None if ended or tier != row.tier else row.pending_tier
+    # What is to follow is pointless when all has ended.
+    coming = None if ended else catalogue.get(told.pending_tier or "")
     return msgspec.structs.replace(
         on_tier(row, tier),
         stripe_version=version,
@@ -120,8 +120,8 @@ def stand_as_at_stripe(
         ended_at=at if ended else None,
         trial_start=told.trial_start,
         trial_end=told.trial_end,
-        pending_tier=pending,
-        pending_change_at=row.pending_change_at if pending else None,
+        pending_tier=coming.tier if coming else None,
+        pending_change_at=told.pending_change_at if coming else None,
         past_due_since=(row.past_due_since or at) if status == "past_due" else None,
         suspended_at=_suspended_since(row, told.status, at),
         updated_at=at,
