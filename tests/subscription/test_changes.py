@@ -18,6 +18,7 @@ from shared.contracts.stripe_gateway import (
 from shared.contracts.subscription import (
     CancelSubscription,
     ChangePlan,
+    OfferTier,
     PreviewChange,
     ReactivateSubscription,
     SetTier,
@@ -273,6 +274,19 @@ async def test_a_failed_upgrade_charge_leaves_the_downgrade_that_was_announced(
     pro.neighbours.answers[ChangeStripeSubscription] = lambda _: DECLINED
     assert (await pro.refused(change(pro, "team"))).code == "card_declined"
     assert await pro.subscription() == before
+
+
+async def test_a_paused_plan_can_be_bought_anew_replaced_or_ended(pro: Customer) -> None:
+    await pro.tell(pro.stands("pro", status="paused"))
+    for tier, cents in (("pro", 7_900), ("team", 19_900), ("starter", 2_900)):
+        choice: Any = {"organization_id": pro.organization_id, "tier": tier}
+        preview = await pro.ask(PreviewChange(**choice))
+        assert (preview.kind, preview.due_now_cents) == ("checkout", cents)
+        assert (await pro.ask(OfferTier(**choice))).price_cents == cents
+        assert (await pro.refused(change(pro, tier))).code == "checkout_required"
+    assert told(pro) == []
+    assert (await pro.ask(change(pro, "free"))).cancel_at_period_end
+    assert [each.action for each in told(pro)] == ["cancel"]
 
 
 async def test_an_overdue_plan_is_paid_before_it_is_changed(pro: Customer) -> None:

@@ -64,7 +64,7 @@ def _not_for_sale(plan: Plan) -> Refusal | None:
 
 
 def _blocked(live: SubscriptionRow | None, tier: TierName) -> Refusal | None:
-    if live is None or live.status == "incomplete":
+    if live is None or live.status == "incomplete" or _is_paused(live):
         return None
     if live.source == "lifetime":
         return LIFETIME
@@ -82,11 +82,8 @@ def _blocked(live: SubscriptionRow | None, tier: TierName) -> Refusal | None:
 def change_kind(standing: Standing, tier: TierName) -> ChangeKind | Refusal:
     """What choosing a tier means: upgrade now, downgrade at period end, keep, end, or buy."""
     live = standing.live
-    if live is None or live.status == "incomplete":
-        if tier == "free":
-            return Refusal(code="already_on_tier", detail="The organization is on the free tier.")
-        bought = offer(standing, tier, is_first=False)
-        return bought if isinstance(bought, Refusal) else "checkout"
+    if live is None or live.status == "incomplete" or _is_paused(live):
+        return _bought(standing, tier)
     if live.source != "stripe":
         return LIFETIME if live.source == "lifetime" else MANAGED
     if tier in {"enterprise", "lifetime"}:
@@ -96,6 +93,22 @@ def change_kind(standing: Standing, tier: TierName) -> ChangeKind | Refusal:
             return "keep"
         return Refusal(code="already_on_tier", detail="The organization is on this plan already.")
     return _direction(standing, live, tier)
+
+
+def _is_paused(live: SubscriptionRow) -> bool:
+    """Whether a plan stands still at Stripe: it serves nothing and nothing is due, so that there is
+    nothing to pay or to change. Another one, or the same, is bought anew and takes its place.
+    """
+    return live.source == "stripe" and live.status == "paused"
+
+
+def _bought(standing: Standing, tier: TierName) -> ChangeKind | Refusal:
+    if tier == "free" and standing.live is not None and _is_paused(standing.live):
+        return "cancel"
+    if tier == "free":
+        return Refusal(code="already_on_tier", detail="The organization is on the free tier.")
+    bought = offer(standing, tier, is_first=False)
+    return bought if isinstance(bought, Refusal) else "checkout"
 
 
 def _direction(standing: Standing, live: SubscriptionRow, tier: TierName) -> ChangeKind | Refusal:
