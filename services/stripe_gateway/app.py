@@ -6,6 +6,7 @@ from services.stripe_gateway.handlers import (
     charges,
     checkout,
     control,
+    giving_back,
     invoices,
     links,
     methods,
@@ -72,6 +73,7 @@ service.step(invoices.PayInvoice(workshop))
 service.step(refunds.Refund(workshop))
 service.step(subscriptions.PreviewChange(workshop))
 service.step(subscriptions.Change(workshop))
+service.step(giving_back.GiveBack(workshop))
 service.step(Look(workshop, subjects))
 service.step(WalkEvents(workshop))
 

@@ -148,6 +148,8 @@ class Api:
         """Do the work; a refusal undoes it, unless it keeps what happened."""
         if self._take("error_before", asked) is not None:
             return 500, {"error": server_error()}
+        if (refusal := self._take("refuse", asked)) is not None:
+            return 400, {"error": invalid("Refused for a test.", code=refusal.get("code")).error}
         kept: StripeError | None = None
         work = self._sandbox.work(asked.origin)
         try:

@@ -12,6 +12,7 @@ RequestFault = Literal[
     "lock_timeout",  # 429, nothing done
     "slow",  # waits `seconds` with the idempotency key in use, then does it
     "error_before",  # 500, nothing done
+    "refuse",  # 400 with `code`, nothing done
     "error_after",  # done, but 500 is answered, and replayed under the same key
     "reset_before",  # connection reset, nothing done
     "reset_after",  # done, connection reset

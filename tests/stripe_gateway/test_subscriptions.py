@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import (
@@ -261,6 +262,82 @@ async def test_cancel_resume_and_cancel_now(shop: Shop, organization: str) -> No
     assert ended.status == "canceled"
     assert isinstance(await shop.refusal(change(organization, "resume")), Refusal)
     assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [7900]
+
+
+async def given_back(shop: Shop, organization: str, number: int) -> list[int]:
+    """What went back, once there were so many refunds."""
+
+    async def refunds() -> list[int]:
+        moved = shop.facts.all(MoneyMoved, organization)
+        return [each.amount_cents for each in moved if each.amount_cents < 0]
+
+    return sorted(await until(refunds, lambda found: len(found) >= number))
+
+
+async def test_a_plan_that_is_given_back_gives_back_all_that_its_period_was_paid_with(
+    shop: Shop, organization: str
+) -> None:
+    before = await subscribe(shop, organization)
+    await shop.ask(change(organization, "upgrade", TEAM))
+    moved = await shop.facts.wait(MoneyMoved, organization, 2)
+    customer = str((await at_stripe(shop, before)).customer)
+    # A part went back already, on the one that paid the difference.
+    paid = await shop.stripe.payment_intents.list_async({"customer": customer})
+    (difference,) = [each for each in paid.data if each.amount != 7900]
+    await shop.stripe.refunds.create_async({"payment_intent": difference.id, "amount": 1000})
+    end = change(organization, "cancel_now", refund=True)
+    ended = await shop.ask(end)
+    assert ended.status == "canceled"
+    back = await given_back(shop, organization, 3)
+    assert back == sorted([-7900, -1000, 1000 - moved[1].amount_cents])
+    # Who orders it again is told that nothing runs, and nothing more goes back.
+    assert (await shop.refusal(end)).code == "subscription_not_found"
+    await shop.delivered()
+    await shop.idle()
+    assert await given_back(shop, organization, 3) == back
+
+
+async def test_a_period_that_is_over_is_not_given_back(shop: Shop, organization: str) -> None:
+    clock = await open_clocked_account(shop, organization)
+    page = await shop.ask(shop.order(organization, 7900, kind="subscription", tier="pro"))
+    await shop.pay(page.checkout_url)
+    first = await mirrored(shop, organization, lambda found: found.status == "active")
+    assert first.current_period_end is not None
+    await shop.ask(change(organization, "downgrade", STARTER))
+    later = int(first.current_period_end.timestamp()) + 7200
+    await shop.stripe.test_helpers.test_clocks.advance_async(clock, {"frozen_time": later})
+    await shop.facts.wait(MoneyMoved, organization, 2)
+    await mirrored(shop, organization, lambda found: found.tier == "starter")
+    await shop.ask(change(organization, "cancel_now", refund=True))
+    assert await given_back(shop, organization, 1) == [-2900]
+
+
+async def test_a_refund_that_stripe_refuses_is_tried_until_it_is_made(
+    shop: Shop, organization: str
+) -> None:
+    await subscribe(shop, organization)
+    target = "POST /v1/refunds"
+    shop.sandbox.control("faults", kind="refuse", target=target, code="balance_insufficient")
+    # Nobody is charged for a plan again because its money cannot go back yet.
+    ended = await shop.ask(change(organization, "cancel_now", refund=True))
+    assert ended.status == "canceled"
+
+    async def refused() -> list[Any]:
+        return await shop.rows(
+            "SELECT step_id FROM steps WHERE kind = 'give_back' AND status = 'prepared'"
+            " AND last_error LIKE '%balance_insufficient%'"
+        )
+
+    assert len(await until(refused, bool)) == 1
+    # As if an hour had passed: the key that was refused would be refused for ever.
+    async with shop.database.transaction() as db:
+        await db.execute(
+            text(
+                "UPDATE steps SET due_at = now(), state = jsonb_set(state, '{begun_at}',"
+                " to_jsonb(now() - interval '1 hour')) WHERE kind = 'give_back'"
+            )
+        )
+    assert await given_back(shop, organization, 1) == [-7900]
 
 
 async def test_what_is_done_at_stripe_is_a_fact_and_canceled_stays_canceled(

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from services.stripe_gateway.handlers import plan_changes
+from services.stripe_gateway.handlers.giving_back import order_give_back
 from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription
 from services.stripe_gateway.handlers.steps import Begun, StripeStep, Told
 from services.stripe_gateway.rules.lowering import main_item
@@ -11,7 +12,6 @@ from services.stripe_gateway.rules.refusals import ENDED, NO_SUBSCRIPTION, PLAN_
 from services.stripe_gateway.rules.subscriptions import Quote
 from services.stripe_gateway.store import subscriptions
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
-from services.stripe_gateway.stripe_api.invoices import give_back
 from services.stripe_gateway.stripe_api.prices import ensure_price
 from shared.contracts.base import Refusal, Reply
 from shared.contracts.stripe_gateway import (
@@ -140,10 +140,10 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             date = state.proration_date
             return await plan_changes.upgrade(api, mark, current, item, price, date)
         if state.action == "cancel_now":
-            if state.refund and current.latest_invoice is not None:
+            if state.refund:
                 # Before it ends, for what has ended is not paid back a second time around.
                 who = state.who.organization_id
-                await give_back(api, mark, who, current.latest_invoice)
+                await order_give_back(self.workshop, who, current, item)
             return await at_stripe.cancel_now(api, mark, current.id)
         if state.action == "resume":
             return await plan_changes.resume(api, mark, current, item)

@@ -23,6 +23,11 @@ STATUSES: dict[str, StripeInvoiceStatus] = {
 MOST_LINES = 100
 
 
+def is_of_period(invoice: Invoice, begun_at: int) -> bool:
+    """Whether an invoice is for a part of a period, or of a later one; Unix seconds."""
+    return any(line.period and line.period.end > begun_at for line in invoice.lines.data)
+
+
 def told_invoice(invoice: Invoice) -> StripeInvoice | None:
     """A finalized invoice; None for a draft, and for one of which Stripe has a new word."""
     status = STATUSES.get(invoice.status or "")

@@ -17,6 +17,13 @@ def withdrawn(disputes: Sequence[Dispute]) -> int:
     return sum(withdrawn_cents(dispute.status, dispute.amount) for dispute in disputes)
 
 
+def left_to_refund(
+    received_cents: int, refunds: Sequence[Refund], disputes: Sequence[Dispute]
+) -> int:
+    """Cents of a payment that are still ours to give back: a bank that takes some is not outbid."""
+    return max(0, received_cents - refunded(refunds) - withdrawn(disputes))
+
+
 def reason_of(
     before: int, now: int, disputes: Sequence[Dispute]
 ) -> Literal["refund", "dispute", "reinstated"]:

@@ -1,6 +1,5 @@
-"""Invoices of Stripe's own: looked at, paid, given back, voided."""
+"""Invoices of Stripe's own: looked at, paid, voided."""
 
-import logging
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,15 +10,16 @@ from services.stripe_gateway.rules.invoice_objects import (
     InvoiceLines,
     InvoicePayment,
 )
-from services.stripe_gateway.rules.invoices import MOST_LINES
+from services.stripe_gateway.rules.invoices import MOST_LINES, is_of_period
 from services.stripe_gateway.rules.objects import Intent
-from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, StripeRefused, read
-from services.stripe_gateway.stripe_api.payments import fetch_intent, refund
+from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, read
+from services.stripe_gateway.stripe_api.payments import fetch_intent
 
 if TYPE_CHECKING:
     from stripe.params import InvoicePayParams
 
-logger = logging.getLogger(__name__)
+# Paid invoices of one subscription that are looked at, newest first; a period has a few.
+MOST_INVOICES = 100
 
 
 async def fetch_invoice(api: StripeApi, invoice_id: str) -> Invoice:
@@ -67,26 +67,32 @@ async def find_payment(api: StripeApi, invoice_id: str) -> Intent | None:
     return None
 
 
-async def give_back(api: StripeApi, mark: Mark, organization_id: str, invoice_id: str) -> None:
-    """Refund all that an invoice was paid with, once. What went back already is left at that."""
+async def payments_of_period(api: StripeApi, subscription_id: str, begun_at: int) -> dict[str, int]:
+    """What a subscription's period was paid with (it began then, in Unix seconds): cents by the
+    payment's id. After an upgrade these are the whole price and the difference, on two invoices.
+    """
     found = await api.send(
-        lambda: api.v1.invoice_payments.list_async({"invoice": invoice_id, "status": "paid"})
+        lambda: api.v1.invoices.list_async(
+            {"subscription": subscription_id, "status": "paid", "limit": MOST_INVOICES}
+        )
     )
-    for each in (read(InvoicePayment, one) for one in found.data):
-        if each.payment.payment_intent is None or not each.amount_paid:
+    cents: dict[str, int] = {}
+    for invoice in (read(Invoice, each) for each in found.data):
+        if not is_of_period(invoice, begun_at):
             continue
-        try:
-            await refund(
-                api,
-                mark,
-                organization_id=organization_id,
-                refund_id=f"invoice:{invoice_id}",
-                intent_id=each.payment.payment_intent,
-                amount_cents=each.amount_paid,
-            )
-        except StripeRefused as refused:
-            told = {"invoice": invoice_id, "code": refused.code}
-            logger.error("not given back", extra={"fields": told})  # noqa: TRY400
+        for paid in await _list_payments(api, invoice.id):
+            if paid.payment.payment_intent is not None and paid.amount_paid:
+                cents[paid.payment.payment_intent] = paid.amount_paid
+    return cents
+
+
+async def _list_payments(api: StripeApi, invoice_id: str) -> list[InvoicePayment]:
+    found = await api.send(
+        lambda: api.v1.invoice_payments.list_async(
+            {"invoice": invoice_id, "status": "paid", "limit": 100}
+        )
+    )
+    return [read(InvoicePayment, each) for each in found.data]
 
 
 async def void_invoice(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
