@@ -157,6 +157,53 @@ async def test_a_downgrade_takes_effect_when_its_period_ends(customer: Subscribe
     assert customer.money() == [19_900, 2900]
 
 
+async def test_an_upgrade_that_is_not_paid_leaves_the_downgrade_that_was_announced(
+    customer: Subscriber,
+) -> None:
+    await customer.subscribe("pro")
+    await customer.travel(customer.machine.now() + 11 * DAY)
+    await customer.done("/subscription/change", tier="starter")
+    await customer.machine.settle()
+    announced = await customer.plan()
+    await customer.use_card("pm_card_chargeCustomerFail")
+    preview = await customer.done("/subscription/preview", tier="team")
+    choice = {"tier": "team", "proration_date": preview["proration_date"]}
+    refused = await customer.post("/subscription/change", **choice)
+    await customer.machine.settle()
+    after = await customer.plan()
+
+    shown = ("tier", "price", "pending_tier", "pending_change_at", "workflows_limit")
+    assert [announced[name] for name in shown[:3]] == ["pro", 79, "starter"]
+    assert (refused.status_code, refused.json()["code"]) == (402, "payment_failed")
+    assert [after[name] for name in shown] == [announced[name] for name in shown]
+    await customer.use_card("pm_card_visa")
+    await customer.to_renewal()
+    assert (await customer.plan())["tier"] == "starter"
+    assert customer.money() == [7900, 2900]
+
+
+async def test_an_upgrade_instead_of_an_announced_downgrade_costs_its_preview(
+    customer: Subscriber,
+) -> None:
+    began = await customer.subscribe("pro")
+    await customer.travel(customer.machine.now() + 11 * DAY)
+    await customer.done("/subscription/change", tier="starter")
+    await customer.machine.settle()
+    for moment in (began["current_period_end"], began["current_period_start"]):
+        free = {"tier": "team", "proration_date": moment}
+        refused = await customer.post("/subscription/change", **free)
+        assert (refused.status_code, refused.json()["code"]) == (409, "preview_outdated")
+    preview = await customer.done("/subscription/preview", tier="team")
+    choice = {"tier": "team", "proration_date": preview["proration_date"]}
+    changed = await customer.done("/subscription/change", **choice)
+    await customer.machine.settle()
+
+    assert (changed["tier"], changed["price"], changed["pending_tier"]) == ("team", 199, None)
+    # From what is paid, $79, and not from what was to follow.
+    assert 0 < cents(preview["due_now"]) < 19_900 - 7900
+    assert customer.money() == [7900, cents(preview["due_now"])]
+
+
 async def test_a_downgrade_is_revoked_by_choosing_the_current_plan_again(
     customer: Subscriber,
 ) -> None:
