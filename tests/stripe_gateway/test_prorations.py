@@ -154,10 +154,11 @@ class Payer:
 
     async def declined(self, plan: tuple[str, int]) -> None:
         """Try an upgrade that the bank declines: nothing is changed, whatever was announced."""
-        before = described((await self.stands())[0], None)
+        before, item = await self.stands()
         self._sandbox.control("faults", kind="decline", target=self._customer)
         assert await self.upgrade(plan) == UPGRADE_UNPAID
-        assert described((await self.stands())[0], None) == before
+        after, same = await self.stands()
+        assert (described(after, None), same.price) == (described(before, None), item.price)
 
     def _new_mark(self) -> Mark:
         return Mark(local_id=uuid4().hex, begun_at=datetime.now(UTC))
@@ -170,7 +171,7 @@ class Payer:
 
 async def live(payer: Payer, beginning: datetime, trial_days: int, upgrades: list[Upgrade]) -> None:
     await payer.subscribe(beginning, trial_days)
-    (_, paying), tried, waiting = PLANS[0], trial_days > 0, 0
+    paying, waiting, tried = PLANS[0][1], 0, trial_days > 0
     expected = [] if tried else [paying]
     for each, cheaper, plan in zip(upgrades, (BYO, PLANS[0]), PLANS[1:], strict=False):
         for _ in range(each.periods):
@@ -184,7 +185,7 @@ async def live(payer: Payer, beginning: datetime, trial_days: int, upgrades: lis
         shown, left = await payer.quoted(plan)
         note(f"{plan}: {shown} for {float(left):.6f} of the period")
         # Of each of the two lines a cent may be rounded.
-        difference = 0 if tried else (plan[1] - paying) * left
+        difference = Fraction(0) if tried else (plan[1] - paying) * left
         assert abs(shown.proration_cents - difference) <= 1
         # What waits from before comes in, and too little to be charged waits on.
         due = shown.proration_cents + waiting

@@ -2,8 +2,27 @@
 
 import pytest
 
-from services.stripe_gateway.rules.objects import Dispute, Refund, Subscription, SubscriptionItems
-from services.stripe_gateway.rules.reversals import reason_of, refunded, withdrawn
+from services.stripe_gateway.rules.lowering import (
+    PAID_CENTS,
+    Lowering,
+    lowering_of,
+    lowering_to,
+)
+from services.stripe_gateway.rules.objects import (
+    Dispute,
+    Metadata,
+    Price,
+    Refund,
+    Subscription,
+    SubscriptionItem,
+    SubscriptionItems,
+)
+from services.stripe_gateway.rules.reversals import (
+    left_to_refund,
+    reason_of,
+    refunded,
+    withdrawn,
+)
 from services.stripe_gateway.rules.states import (
     charge_status,
     dispute_stage,
@@ -116,6 +135,77 @@ def test_a_subscription_without_items_or_with_a_new_word_is_described_or_left() 
     kept = described(odd, "past_due")
     assert kept is not None
     assert (kept.status, kept.status_at_stripe) == ("past_due", "odd")
+
+
+END = 2_000_000_000
+PRO = Price("price_pro", 7900, {"tier": "pro"})
+STARTER = Price("price_starter", 2900, {"tier": "starter"})
+TEAM = Price("price_team", 19_900, {"tier": "team"})
+
+
+def of_price(price: Price, marks: Metadata, end: int = END) -> Subscription:
+    item = SubscriptionItem("si_1", price, END - 2_592_000, end)
+    return Subscription(
+        id="sub_1",
+        status="active",
+        customer="cus_1",
+        created=0,
+        items=SubscriptionItems([item]),
+        # As Stripe keeps it: what is empty is gone.
+        metadata={name: value for name, value in marks.items() if value},
+    )
+
+
+def lowering_from_pro() -> Lowering:
+    paid = of_price(PRO, {})
+    return lowering_to(paid, paid.items.data[0], STARTER)
+
+
+def test_what_is_told_is_the_same_while_the_paid_price_is_put_back_for_an_upgrade() -> None:
+    announced = lowering_from_pro()
+    lowered = described(of_price(STARTER, announced.marks), None)
+    assert lowered is not None
+    assert (lowered.tier, lowered.price_cents, lowered.pending_tier) == ("pro", 7900, "starter")
+    assert described(of_price(PRO, announced.restored_marks), None) == lowered
+    restored = lowering_of(of_price(PRO, announced.restored_marks))
+    assert restored is not None
+    assert restored.marks == announced.marks
+
+
+@pytest.mark.parametrize("price", [PRO, TEAM])
+def test_marks_that_do_not_fit_the_price_announce_nothing(price: Price) -> None:
+    marks = lowering_from_pro()
+    assert lowering_of(of_price(price, marks.marks)) is None
+    assert lowering_of(of_price(TEAM, marks.restored_marks)) is None
+    found = described(of_price(price, marks.marks), None)
+    assert found is not None
+    assert (found.tier, found.price_cents) == (price.metadata["tier"], price.unit_amount)
+    assert (found.pending_tier, found.pending_change_at) == (None, None)
+
+
+def test_what_was_announced_is_done_when_its_period_has_ended() -> None:
+    renewed = of_price(STARTER, lowering_from_pro().marks, END + 2_592_000)
+    assert lowering_of(renewed) is None
+
+
+def test_the_paid_plan_follows_itself_without_a_mark() -> None:
+    lowered = of_price(STARTER, lowering_from_pro().marks)
+    assert not any(lowering_to(lowered, lowered.items.data[0], PRO).marks.values())
+
+
+def test_a_plan_marked_before_its_price_was_is_told_without_one() -> None:
+    """Rather than at the price of the plan that follows."""
+    marks = {**lowering_from_pro().marks, PAID_CENTS: ""}
+    found = described(of_price(STARTER, marks), None)
+    assert found is not None
+    assert (found.tier, found.price_cents, found.pending_tier) == ("pro", None, "starter")
+
+
+def test_a_bank_that_takes_a_payment_back_is_not_paid_twice() -> None:
+    back = [Refund(id="re_1", amount=30, created=0, status="succeeded")]
+    taken = [Dispute(id="du_1", amount=50, created=0, status="needs_response")]
+    assert left_to_refund(100, back, taken) == 20
+    assert left_to_refund(60, back, taken) == 0
 
 
 def test_every_event_that_matters_has_one_subject() -> None:

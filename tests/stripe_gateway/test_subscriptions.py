@@ -271,7 +271,8 @@ async def given_back(shop: Shop, organization: str, number: int) -> list[int]:
         moved = shop.facts.all(MoneyMoved, organization)
         return [each.amount_cents for each in moved if each.amount_cents < 0]
 
-    return sorted(await until(refunds, lambda found: len(found) >= number))
+    found: list[int] = await until(refunds, lambda each: len(each) >= number)
+    return sorted(found)
 
 
 async def test_a_plan_that_is_given_back_gives_back_all_that_its_period_was_paid_with(

@@ -222,7 +222,7 @@ async def test_a_fact_that_came_meanwhile_knows_better(pro: Customer) -> None:
 
 
 async def test_a_downgrade_is_announced_even_if_its_fact_came_first(pro: Customer) -> None:
-    answer = pro.neighbours.answers[ChangeStripeSubscription]
+    answer = as_told(pro)
 
     async def slowly(request: ChangeStripeSubscription) -> Any:
         told = answer(request)
