@@ -109,7 +109,7 @@ UPDATE usage_records SET billed_at = $3
 WHERE (organization_id, invoice_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
 _HOLDS = """
-SELECT organization_id, array_agg(hold_id ORDER BY occurred_at, record_id) AS hold_ids
+SELECT organization_id, array_agg(hold_id ORDER BY occurred_at, source_id) AS hold_ids
 FROM usage_records
 WHERE (organization_id, invoice_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
   AND hold_id IS NOT NULL
