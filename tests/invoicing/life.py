@@ -1,36 +1,24 @@
 """A life of an organization's money beside its oracle: real handlers on real databases."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
-import msgspec
-from hypothesis import event
+from hypothesis import currently_in_test_context, event
 
-from services.account.app import credits_, expiry, holds, many, purchases
-from services.account.handlers.accounts import get_account, open_account
-from services.invoicing.app import monthly_close, service
-from services.invoicing.handlers import paying, terms, usage
-from services.invoicing.handlers.means import Means
-from services.invoicing.settings import InvoicingSettings
-from shared.answers import IdempotencyKey, StoredAnswer
-from shared.bus import Asks
+from services.account.handlers import accounts
+from services.account.handlers.audit import list_audit
 from shared.clock import FixedClock
 from shared.contracts.account import (
     Account,
-    ApplyCredits,
-    ApplyManyCredits,
-    CreditBalance,
     GetAccount,
     GrantCredits,
     HoldCredits,
-    RestoreCredits,
+    ListAudit,
     SettleHold,
+    UpdateAccount,
 )
-from shared.contracts.base import Refusal, Request, reply_type_of
+from shared.contracts.base import Refusal
 from shared.contracts.invoicing import (
     CreditNoteKind,
     GenerateInvoice,
@@ -41,145 +29,79 @@ from shared.contracts.invoicing import (
     SetBillingTerms,
     VoidInvoice,
 )
-from shared.contracts.stripe_gateway import (
-    Charge,
-    ChargeChanged,
-    CollectPayment,
-    PurchasePaid,
-    PurchaseReversed,
-    RefundPayment,
-)
-from shared.contracts.subscription import WorkflowCharged
-from shared.database import Database, Db
-from shared.stepped_requests import SteppedAnswer
-from shared.steps import StepRunner
-from tests.account.invariants import check_credits
-from tests.invoicing.invariants import check_invoices
-from tests.invoicing.oracle import Bill, Expected, Lot, Use
-from tests.stack import Stack
+from shared.contracts.stripe_gateway import RefundFailed
+from shared.database import Database
+from tests.invoicing import examples
+from tests.invoicing.bank import Bank, Card
+from tests.invoicing.invariants import check_collected, check_invoices
+from tests.invoicing.oracle import Bill, Expected, Use
+from tests.invoicing.organization import Organization
+from tests.invoicing.purse import Lot, Taken
 
-BEGINNING = datetime(2027, 1, 15, 12, tzinfo=UTC)
+LONG = timedelta(days=36_000)
 
 
-class Bank(Means):
-    """Asks account by its handlers."""
+class Purchase:
+    """Credits that were bought, and what of them was disputed away."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(Asks("invoicing"))
-        self._database = database
-        self._settings = InvoicingSettings(database_url="postgresql://unused")
-        self.handlers: dict[type[Any], Any] = {
-            ApplyCredits: credits_.apply_credits,
-            ApplyManyCredits: many.apply_many,
-            RestoreCredits: credits_.restore_credits,
-            GrantCredits: credits_.grant_credits,
-            HoldCredits: holds.hold_credits,
-            SettleHold: holds.settle_hold,
-            GetAccount: get_account,
-        }
-        self.charges: dict[str, Charge] = {}
-        self.refunds: dict[str, int] = {}
-        self.card_is_good = True
-
-    async def ask(self, request: Request[Any], key: str) -> Any:
-        """Twice, as after an answer that was lost: the second one is the same."""
-        if isinstance(request, CollectPayment):
-            return self.charges.setdefault(request.charge_id, self.charge(request))
-        if isinstance(request, RefundPayment):
-            return self.refund(request)
-        first = await self.carry_out(self.handlers[type(request)], request)
-        second = await self.carry_out(self.handlers[type(request)], request)
-        if isinstance(first, CreditBalance) and isinstance(second, CreditBalance):
-            assert first.total_cents == second.total_cents
-        return second
-
-    def charge(self, request: CollectPayment) -> Charge:
-        """As the card does."""
-        return Charge(
-            charge_id=request.charge_id,
-            stripe_payment_intent_id=f"pi_{request.charge_id}",
-            amount_cents=request.amount_cents,
-            status="succeeded" if self.card_is_good else "failed",
-            failure_code=None if self.card_is_good else "card_declined",
-            created_at=BEGINNING,
-        )
-
-    def refund(self, request: RefundPayment) -> Charge | Refusal:
-        """Once a refund, never beyond the charge."""
-        charge = self.charges[request.charge_id or ""]
-        before = charge.refunded_cents
-        cents = request.amount_cents or charge.amount_cents
-        if request.refund_id not in self.refunds:
-            if before + cents > charge.amount_cents:
-                return Refusal(code="refund_too_large", detail="More than was paid.")
-            self.refunds[request.refund_id] = cents
-            charge = msgspec.structs.replace(
-                charge,
-                refunded_cents=before + cents,
-                status="refunded"
-                if before + cents == charge.amount_cents
-                else "partially_refunded",
-            )
-            self.charges[charge.charge_id] = charge
-        return charge
-
-    async def carry_out(self, handler: Any, argument: Any) -> Any:
-        async with self._database.transaction() as db:
-            answer = await handler(argument, db)
-        return answer[0] if isinstance(answer, tuple) else answer
+    def __init__(self, lot: Lot, cents: int) -> None:
+        self.session_id = f"cs_{uuid4().hex}"
+        self.lot, self.cents = lot, cents
+        self.reversed, self.version = 0, 0
+        self.taken: Taken = []
 
 
-class Life:
+class Life(Organization):
     """One organization: what there is, and what should be."""
 
-    def __init__(self, bank: Bank, database: Database, clock: FixedClock) -> None:
-        self.bank, self.database, self.clock = bank, database, clock
-        self.organization_id = f"org-{uuid4().hex[:12]}"
+    def __init__(self, bank: Bank, database: Database, clock: FixedClock, name: str) -> None:
+        super().__init__(bank, database, clock, name)
         self.expected = Expected()
-        self.runner = StepRunner(database, service.steps)
-        self.bought: list[tuple[str, Lot, int]] = []
-        self.reversed: dict[str, int] = {}
-        self.reserved: list[str] = []
-        self.asked = 0
+        self.bought: list[Purchase] = []
+        self.reserved: list[tuple[str, int]] = []
+        self.cards = 0
+        self.was_suspended = False
+        self.happened: set[str] = set()
+        # What must never change: the hash of each final invoice.
+        self.sealed: dict[str, bytes] = {}
 
-    async def request(self, request: Request[Any]) -> Any:
-        """As it comes over the bus, under a key of its own."""
-        (step,) = (each for each in service.answering_steps if each.request is type(request))
-        self.asked += 1
-        key = IdempotencyKey(self.organization_id, "owner", step.kind, str(self.asked), b"")
-        answer = await SteppedAnswer(step, self.database, self.runner).answer(request, key, 30)
-        if isinstance(answer, StoredAnswer):
-            kind = Refusal if answer.refused else reply_type_of(type(request))
-            return msgspec.json.decode(answer.reply, type=kind)
-        return answer
-
-    async def act(self, name: str, value: Any) -> None:
-        """One thing that happens, a second after the last."""
+    async def act(self, name: str, *values: Any) -> None:
+        """One thing that happens, a second after the last; then all is as it should be."""
         self.clock.advance(timedelta(seconds=1))
         self.expected.purse.settle(self.clock.now())
-        await getattr(self, f"do_{name}")(value)
+        await getattr(self, f"do_{name}")(*values)
+        await self.tell_charges()
+        if self.expected.suspended != self.was_suspended:
+            self.was_suspended = self.expected.suspended
+            self.tell_of("suspended" if self.was_suspended else "reinstated")
         await self.check()
 
-    async def do_buy(self, cents: int) -> None:
-        session = f"cs_{uuid4().hex}"
-        paid = PurchasePaid(
-            organization_id=self.organization_id,
-            session_id=session,
-            kind="credits",
-            tier=None,
-            amount_cents=cents,
-            payment_intent_id=None,
-            stripe_invoice_id=None,
-            paid_at=self.clock.now(),
-        )
-        for _ in range(2):
-            await self.bank.carry_out(purchases.grant_purchase, paid)
-        lot = self.expected.purse.add("purchased", cents, self.clock.now())
-        self.bought.append((session, lot, cents))
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
 
-    async def do_gift(self, value: tuple[int, int]) -> None:
-        cents, days = value
-        until = self.clock.now() + timedelta(days=days)
+    def tell_of(self, what: str) -> None:
+        """Remember that this has happened."""
+        self.happened.add(what)
+        if currently_in_test_context():
+            event(what)
+
+    def bill_of(self, which: int) -> Bill:
+        return self.expected.bills[which % len(self.expected.bills)]
+
+    # Credits
+
+    async def do_buy(self, cents: int) -> None:
+        lot = self.expected.purse.add("purchased", cents, self.now)
+        bought = Purchase(lot, cents)
+        paid = examples.purchase(self.organization_id, bought.session_id, cents, self.now)
+        await self.tell(paid, paid)
+        self.bank.move(self.organization_id, bought.session_id, cents, "credits")
+        self.bought.append(bought)
+        self.expected.spent += cents
+
+    async def do_gift(self, cents: int, days: int) -> None:
+        until = self.now + timedelta(days=days)
         request = GrantCredits(
             organization_id=self.organization_id,
             grant_id=uuid4().hex,
@@ -188,117 +110,135 @@ class Life:
             description="gift",
             requested_by="operator",
         )
-        await self.bank.ask(request, "")
-        self.expected.purse.add("promotional", cents, self.clock.now(), until)
+        await self.request(request)
+        self.expected.purse.add("promotional", cents, self.now, until)
 
-    async def do_dispute(self, value: tuple[int, int]) -> None:
-        if not self.bought:
-            return
-        session, lot, paid = self.bought[value[0] % len(self.bought)]
-        before = self.reversed.get(session, 0)
-        self.reversed[session] = min(paid, before + value[1])
-        told = PurchaseReversed(
-            organization_id=self.organization_id,
-            session_id=session,
-            kind="credits",
-            amount_cents=paid,
-            reversed_cents=self.reversed[session],
-            version=self.reversed[session] + 1,
-            reason="dispute",
-            reversed_at=self.clock.now(),
+    async def do_dispute(self, which: int, cents: int) -> None:
+        bought = self.bought[which % len(self.bought)]
+        await self.reverse(bought, min(bought.cents, bought.reversed + cents))
+
+    async def do_win(self, which: int, cents: int) -> None:
+        bought = self.bought[which % len(self.bought)]
+        await self.reverse(bought, max(0, bought.reversed - cents))
+
+    async def reverse(self, bought: Purchase, to_cents: int) -> None:
+        """A bank says that so much of a purchase is disputed away now."""
+        change, bought.reversed = to_cents - bought.reversed, to_cents
+        bought.version += 1
+        told = examples.reversal(
+            self.organization_id,
+            bought.session_id,
+            bought.version,
+            to_cents,
+            bought.cents,
+            self.now,
         )
-        for _ in range(2):
-            await self.bank.carry_out(purchases.reverse_purchase, told)
-        self.expected.purse.take_back(self.reversed[session] - before, lot, self.clock.now())
+        await self.tell(told, told)
+        if change:
+            name = f"{bought.session_id}:{bought.version}"
+            self.bank.move(self.organization_id, name, -change, "dispute")
+        self.expected.spent -= change
+        if change > 0:
+            self.expected.purse.take_back(change, bought.lot, bought.taken, self.now)
+        elif change < 0:
+            self.tell_of("dispute won")
+            self.expected.purse.reinstate(-change, bought.taken, self.now)
 
-    async def hold(self, cents: int) -> str | None:
+    async def hold(self, cents: int, ends_at: datetime | None) -> str | None:
         hold_id = f"hold-{uuid4().hex}"
         request = HoldCredits(
             organization_id=self.organization_id,
             hold_id=hold_id,
             amount_cents=cents,
-            expires_at=self.clock.now() + timedelta(days=36_000),
+            expires_at=ends_at or self.now + LONG,
         )
-        answer = await self.bank.ask(request, "")
-        assert self.expected.purse.hold(hold_id, cents) != isinstance(answer, Refusal)
+        answer = await self.request(request)
+        assert self.expected.hold(hold_id, cents, ends_at) != isinstance(answer, Refusal)
         return None if isinstance(answer, Refusal) else hold_id
 
-    async def do_reserve(self, cents: int) -> None:
-        if hold_id := await self.hold(cents):
-            self.reserved.append(hold_id)
+    async def do_reserve(self, cents: int, hours: int) -> None:
+        if hold_id := await self.hold(cents, self.now + timedelta(hours=hours)):
+            self.reserved.append((hold_id, cents))
 
-    async def do_release(self, _: None) -> None:
-        if self.reserved:
-            hold_id = self.reserved.pop()
-            request = SettleHold(
-                organization_id=self.organization_id, hold_id=hold_id, action="release"
-            )
-            await self.bank.ask(request, "")
-            self.expected.purse.release(hold_id, self.clock.now())
+    async def do_release(self) -> None:
+        hold_id, _ = self.reserved.pop()
+        await self.settle(hold_id, "release")
+        if hold_id in self.expected.purse.holds:
+            self.expected.purse.release(hold_id, self.now)
 
-    async def do_run(self, value: tuple[int, str]) -> None:
-        cents, covered_by = value
-        hold_id = await self.hold(cents) if covered_by == "credits" else None
-        if covered_by == "none" or hold_id:
-            await self.charge(cents, self.clock.now(), hold_id)
+    async def do_finish(self) -> None:
+        """A reserved workflow completes, maybe after its hold has ended."""
+        hold_id, cents = self.reserved.pop()
+        is_held = hold_id in self.expected.purse.holds
+        assert isinstance(await self.settle(hold_id, "commit"), Refusal) != is_held
+        self.tell_of(f"workflow whose hold is {'there' if is_held else 'gone'}")
+        self.expected.purse.ends.pop(hold_id, None)
+        await self.charge(cents, self.now, hold_id)
+
+    async def settle(self, hold_id: str, action: Any) -> Any:
+        return await self.request(
+            SettleHold(organization_id=self.organization_id, hold_id=hold_id, action=action)
+        )
+
+    # Usage and invoices
+
+    async def do_run(self, cents: int, by_credits: bool) -> None:
+        hold_id = await self.hold(cents, None) if by_credits else None
+        if hold_id or not by_credits:
+            await self.charge(cents, self.now, hold_id)
 
     async def do_late(self, cents: int) -> None:
-        await self.charge(cents, self.clock.now() - timedelta(days=33), None)
+        await self.charge(cents, self.now - timedelta(days=33), None)
 
     async def charge(self, cents: int, at: datetime, hold_id: str | None) -> None:
-        now = self.clock.now()
-        fact = WorkflowCharged(
-            organization_id=self.organization_id,
-            workflow_id=uuid4().hex,
-            reservation_id=uuid4().hex,
-            ticket_id=None,
-            tier="pro",
-            covered_by="credits" if hold_id else "none",
+        covered: dict[str, Any] = {"covered_by": "credits" if hold_id else "none"}
+        fact = examples.workflow(
+            self.organization_id,
+            uuid4().hex,
+            at,
             unit_price_cents=cents,
             hold_id=hold_id,
-            period_start=None,
-            completed_at=at,
-            charged_at=now,
+            charged_at=self.now,
+            **covered,
         )
-        for _ in range(2):
-            async with self.database.transaction() as db:
-                await usage.add_workflow(fact, db)
-        self.expected.unbilled.append(Use(cents, at, now, hold_id))
+        await self.tell(fact, fact)
+        # Told once by message: it is counted, not recorded.
+        await self.bank.carry_out(accounts.count_workflow, fact)
+        self.expected.completed += 1
+        self.expected.unbilled.append(Use(cents, at, self.now, hold_id))
 
-    async def do_terms(self, value: tuple[int, int]) -> None:
-        self.expected.discount, self.expected.tax = value
+    async def do_terms(self, discount: int, tax: int) -> None:
+        self.expected.discount, self.expected.tax = discount, tax
         request = SetBillingTerms(
             organization_id=self.organization_id,
-            discount_basis_points=value[0],
-            tax_basis_points=value[1],
+            discount_basis_points=discount,
+            tax_basis_points=tax,
             requested_by="operator",
         )
-        async with self.database.transaction() as db:
-            await terms.set_terms(request, db)
+        await self.request(request)
 
-    async def generate(self) -> MaybeInvoice:
-        """Bill what is unbilled."""
+    async def do_invoice(self) -> None:
         request = GenerateInvoice(organization_id=self.organization_id, requested_by="owner")
         answer = await self.request(request)
         assert isinstance(answer, MaybeInvoice), answer
-        return answer
-
-    async def do_invoice(self, _: None) -> None:
-        now = self.clock.now()
-        answer = await self.generate()
-        soon = now + timedelta(microseconds=1)
-        expected = self.expected.bill(now, soon, soon)
+        soon = self.now + timedelta(microseconds=1)
+        expected = self.expected.bill(self.now, soon, soon)
         assert (answer.invoice is None) == (expected is None)
+        if self.expected.dropped:
+            self.tell_of("draft dropped")
         if answer.invoice is not None and expected is not None:
-            event(f"invoice {answer.invoice.status}")
+            self.tell_of(f"invoice {answer.invoice.status}")
             late = sum(use.cents for use in expected.uses if use.is_late)
             adjusted = (line for line in answer.invoice.lines if line.kind == "adjustment")
             assert sum(line.total_cents for line in adjusted) == late
 
-    async def do_void(self, which: int) -> None:
-        if not self.expected.bills:
-            return
-        bill = self.expected.bills[which % len(self.expected.bills)]
+    async def do_void(self, which: int, paid_meanwhile: bool) -> None:
+        """Taken back, maybe a moment after the customer has confirmed a payment of it."""
+        bill = self.bill_of(which)
+        refused = bill.status != "unpaid" or bill.credited > 0
+        if paid_meanwhile and bill.waits and not refused:
+            self.tell_of("paid what is being taken back")
+            self.bank.answer(await self.waiting(bill), yes=True)
         request = VoidInvoice(
             organization_id=self.organization_id,
             invoice_id=await self.id_of(bill.number),
@@ -306,132 +246,175 @@ class Life:
             requested_by="operator",
         )
         answer = await self.request(request)
-        refused = bill.status != "unpaid" or bill.credited > 0
         assert isinstance(answer, Refusal) == refused, answer
-        event(f"void {'refused' if refused else 'done'}")
+        self.tell_of(f"void {'refused' if refused else 'done'}")
         if not refused:
-            self.expected.void(bill, self.clock.now())
+            self.expected.void(bill, self.now)
 
-    async def correct(self, bill: Bill, cents: int, kind: CreditNoteKind) -> Any:
+    async def correct(self, bill: Bill, cents: int, kind: CreditNoteKind) -> tuple[Any, str]:
         """Ask for a credit note."""
+        note = uuid4().hex
         request = IssueCreditNote(
             organization_id=self.organization_id,
             invoice_id=await self.id_of(bill.number),
-            credit_note_id=uuid4().hex,
+            credit_note_id=note,
             kind=kind,
             amount_cents=cents,
             reason="a mistake",
             requested_by="operator",
         )
-        return await self.request(request)
+        return await self.request(request), note
 
-    async def do_correct(self, value: tuple[int, int]) -> None:
-        if not self.expected.bills:
-            return
-        bill, cents = self.expected.bills[value[0] % len(self.expected.bills)], value[1]
-        answer = await self.correct(bill, cents, "credit")
+    async def do_correct(self, which: int, cents: int) -> None:
+        bill = self.bill_of(which)
+        answer, _ = await self.correct(bill, cents, "credit")
         is_paid = bill.status == "paid"
         most = bill.total - bill.credited if is_paid else bill.left
         fits = cents <= most and (is_paid or bill.left == cents or bill.left - cents >= 50)
         assert isinstance(answer, Refusal) == (bill.status == "void" or not fits), answer
         if isinstance(answer, Refusal):
             return
-        bill.credited += cents
-        event(f"credit note on {bill.status}")
+        self.tell_of(f"credit note on {bill.status}{' being paid' if bill.waits else ''}")
         if is_paid:
-            self.expected.purse.add("purchased", cents, self.clock.now())
-        elif bill.left == 0:
-            bill.status = "paid"
+            bill.credited += cents
+            self.expected.purse.add("purchased", cents, self.now)
+        else:
+            self.expected.lessen(bill, cents, self.now)
 
-    async def do_pay(self, value: tuple[int, bool]) -> None:
-        if not self.expected.bills:
-            return
-        which, self.bank.card_is_good = value
-        bill = self.expected.bills[which % len(self.expected.bills)]
+    # Payments
+
+    async def do_card(self, card: Card) -> None:
+        self.cards += 1
+        self.bank.default_card = card
+        told = examples.card(self.organization_id, self.cards, card, self.now)
+        await self.tell(told, told)
+        self.expected.change_card(card, self.now)
+
+    async def do_automatic(self, on: bool) -> None:
+        self.expected.auto = on
+        await self.request(
+            UpdateAccount(
+                organization_id=self.organization_id,
+                requested_by="owner",
+                auto_billing_enabled=on,
+            )
+        )
+
+    async def do_pay(self, which: int, card: Card) -> None:
+        bill = self.bill_of(which)
         request = PayInvoice(
             organization_id=self.organization_id,
             invoice_id=await self.id_of(bill.number),
-            payment_method_id="pm_1",
+            payment_method_id=card,
             requested_by="owner",
         )
         answer = await self.request(request)
         assert isinstance(answer, Refusal) == (bill.status != "unpaid"), answer
         if isinstance(answer, Payment):
-            event(f"payment {answer.status}")
+            self.tell_of(f"payment {answer.status}{' in place of another' if bill.waits else ''}")
             assert answer.amount_cents == bill.left
-            assert answer.status == ("succeeded" if self.bank.card_is_good else "failed")
-        if isinstance(answer, Payment) and self.bank.card_is_good:
-            bill.paid, bill.status = bill.left, "paid"
+            assert answer.status == self.expected.pay(bill, card, self.now)
 
-    async def do_refund(self, value: tuple[int, int]) -> None:
-        if not self.expected.bills:
-            return
-        bill, cents = self.expected.bills[value[0] % len(self.expected.bills)], value[1]
-        answer = await self.correct(bill, cents, "refund")
-        most = min(bill.paid - bill.refunded, bill.total - bill.credited)
-        assert isinstance(answer, Refusal) == (cents > most), answer
-        if not isinstance(answer, Refusal):
-            event("refund")
-            bill.refunded += cents
-            bill.credited += cents
-            await self.tell_charges()
+    async def do_answer(self, which: int, yes: bool) -> None:
+        """The customer confirms what the bank asked about, or never comes back."""
+        asked = [bill for bill in self.expected.bills if bill.waits]
+        bill = asked[which % len(asked)]
+        self.bank.answer(await self.waiting(bill), yes=yes)
+        self.tell_of(f"question answered {'yes' if yes else 'no'}")
+        self.expected.answer(bill, self.now, yes=yes)
 
-    async def tell_charges(self) -> None:
-        """Tell of every charge, twice."""
-        for charge in list(self.bank.charges.values()) * 2:
-            fact = ChargeChanged(
-                organization_id=self.organization_id,
-                version=charge.refunded_cents + 1,
-                charge=charge,
-                changed_at=self.clock.now(),
-            )
-            async with self.database.transaction() as db:
-                await paying.follow_charge(fact, db)
-
-    async def do_pass(self, hours: int) -> None:
-        """Months end on the way; they are closed one after the other, now."""
-        before = self.clock.now()
-        self.clock.advance(timedelta(hours=hours))
-        now = self.clock.now()
-        await self.bank.carry_out(_every(expiry.expire), None)
-        self.expected.purse.settle(now)
-        closes = _closes(before, now)
-        await self.close_months(len(closes) + 1)
-        for at in closes:
-            made = self.expected.bill(now, at - timedelta(hours=1), at)
-            event(f"month closed with {made.status if made else 'nothing'}")
-
-    async def close_months(self, count: int) -> None:
-        """Close so many months that have ended, one after the other."""
-        for _ in range(count):
-            async with self.database.transaction() as db:
-                await monthly_close.close(db)
-            for row in await self.runner._lease(100):
-                await self.runner.begin(row)
-
-    async def id_of(self, number: int) -> str:
+    async def waiting(self, bill: Bill) -> str:
+        """The attempt that waits for an answer."""
         async with self.database.read() as db:
             found: str = await db.driver.fetchval(
-                "SELECT invoice_id FROM invoices WHERE organization_id = $1 AND number = $2",
+                "SELECT payment_id FROM payments WHERE organization_id = $1 AND invoice_id = $2"
+                " AND status = 'requires_action'",
                 self.organization_id,
-                number,
+                await self.id_of(bill.number),
             )
         return found
 
+    async def do_refund(self, which: int, cents: int) -> None:
+        bill = self.bill_of(which)
+        answer, note = await self.correct(bill, cents, "refund")
+        most = min(bill.paid - bill.refunded, bill.total - bill.credited)
+        assert isinstance(answer, Refusal) == (cents > most), answer
+        if not isinstance(answer, Refusal):
+            self.tell_of("refund")
+            self.expected.refund(bill, cents, note)
+
+    async def do_fail_refund(self, which: int) -> None:
+        """A bank does not take a refund; its credit note counts no more."""
+        made = [(bill, note) for bill in self.expected.bills for note in bill.refunds]
+        bill, note = made[which % len(made)]
+        cents = bill.refunds.pop(note)
+        self.bank.fail(self.organization_id, note)
+        told = RefundFailed(
+            organization_id=self.organization_id,
+            refund_id=note,
+            amount_cents=cents,
+            failed_at=self.now,
+        )
+        await self.tell(told, told)
+        self.tell_of("refund failed")
+        self.expected.give_back(bill, -cents)
+
+    # Time
+
+    async def do_pass(self, hours: int) -> None:
+        """Time passes; months that end on the way are closed one after the other, now."""
+        before = self.now
+        self.clock.advance(timedelta(hours=hours))
+        await self.do_jobs()
+        if self.expected.purse.end_holds(self.now):
+            self.tell_of("hold expired")
+        self.expected.act_on_due(self.now)
+        closes = _closes(before, self.now)
+        await self.close_months(len(closes) + 1)
+        for at in closes:
+            made = self.expected.bill(self.now, at - timedelta(hours=1), at)
+            self.tell_of(f"month closed with {made.status if made else 'nothing'}")
+
+    # What must be so
+
     async def check(self) -> None:
         """The tables say what the oracle says, and every invariant holds."""
+        await self.check_account()
+        await self.check_bills()
+        async with self.database.read() as db:
+            await check_invoices(db.driver, self.organization_id)
+            await check_collected(db.driver, self.organization_id, self.bank.charges)
+
+    async def check_account(self) -> None:
+        """I4, I6 and I12, and the summary."""
+        await self.check_credits()
+        expected, purse = self.expected, self.expected.purse
         account = await self.bank.ask(GetAccount(organization_id=self.organization_id), "")
         assert isinstance(account, Account)
-        purse = self.expected.purse
         assert (
             account.credit_balance_cents,
             account.credit_held_cents,
             account.credit_debt_cents,
-        ) == (purse.free, purse.held, purse.debt)
+            account.total_amount_spent_cents,
+            account.total_workflows_completed,
+            account.status == "suspended",
+        ) == (
+            purse.free,
+            purse.held,
+            purse.debt,
+            expected.spent,
+            expected.completed,
+            expected.suspended,
+        )
+        asked = ListAudit(organization_id=self.organization_id, limit=1, verify=True)
+        assert (await self.bank.carry_out(list_audit, asked)).broken_at is None
+
+    async def check_bills(self) -> None:
+        """Every figure of every invoice, and that what was final once is the same still."""
         async with self.database.read() as db:
             found = await db.driver.fetch(
-                "SELECT number, total_cents, credits_applied_cents, amount_due_cents,"
-                " amount_paid_cents, amount_refunded_cents, credited_cents,"
+                "SELECT invoice_id, content_hash, number, total_cents, credits_applied_cents,"
+                " amount_due_cents, amount_paid_cents, amount_refunded_cents, credited_cents,"
                 " CASE WHEN status IN ('open', 'past_due') THEN 'unpaid' ELSE status END"
                 " FROM invoices WHERE organization_id = $1 AND number IS NOT NULL ORDER BY number",
                 self.organization_id,
@@ -441,8 +424,7 @@ class Life:
                 " WHERE organization_id = $1 AND billed_at IS NULL",
                 self.organization_id,
             )
-            await check_invoices(db.driver, self.organization_id)
-        assert [tuple(row) for row in found] == [
+        assert [tuple(row)[2:] for row in found] == [
             (
                 bill.number,
                 bill.total,
@@ -456,18 +438,8 @@ class Life:
             for bill in self.expected.bills
         ]
         assert unbilled == len(self.expected.unbilled)
-
-    async def check_account(self, dsn: str) -> None:
-        connection = await asyncpg.connect(dsn)
-        await check_credits(connection, self.organization_id)
-        await connection.close()
-
-
-def _every(job: Any) -> Any:
-    async def carry_out(_: None, db: Db) -> Any:
-        await job(db)
-
-    return carry_out
+        for row in found:
+            assert self.sealed.setdefault(row[0], row[1]) == row[1]
 
 
 def _closes(after: datetime, until: datetime) -> list[datetime]:
@@ -476,43 +448,3 @@ def _closes(after: datetime, until: datetime) -> list[datetime]:
     midnight = after.replace(hour=1, minute=0, second=0, microsecond=0)
     moments = (midnight + timedelta(days=day) for day in range(days + 1))
     return [each for each in moments if each.day == 1 and after < each <= until]
-
-
-@contextmanager
-def steps_ask(bank: Bank) -> Iterator[None]:
-    """Have every step ask this bank; the app's own means are put back afterwards."""
-    asking: list[Any] = [
-        each for each in (*service.steps, monthly_close) if hasattr(each, "_means")
-    ]
-    kept = [each._means for each in asking]
-    for each in asking:
-        each._means = bank
-    try:
-        yield
-    finally:
-        for each, means in zip(asking, kept, strict=True):
-            each._means = means
-
-
-@asynccontextmanager
-async def living(stack: Stack) -> AsyncIterator[Life]:
-    """A life of its own, with time of its own; no month of it is left to be closed by others."""
-    clock = FixedClock(BEGINNING)
-    invoicing = Database(stack.databases["invoicing"].dsn, clock)
-    account = Database(stack.databases["account"].dsn, clock)
-    bank = Bank(account)
-    life = Life(bank, invoicing, clock)
-    try:
-        with steps_ask(bank):
-            async with account.transaction() as db:
-                await open_account(db, life.organization_id)
-            yield life
-            await life.check_account(stack.databases["account"].owner_dsn)
-    finally:
-        async with invoicing.transaction() as db:
-            await db.driver.execute(
-                "UPDATE billing_profiles SET next_close_at = 'infinity' WHERE organization_id = $1",
-                life.organization_id,
-            )
-        await invoicing.close()
-        await account.close()
