@@ -1,6 +1,5 @@
 """Killed anywhere, every use is billed once, numbers have no gap, and credits burn once."""
 
-import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -14,9 +13,10 @@ import pytest
 from services.account.app import service as account
 from services.invoicing.app import service as invoicing
 from services.invoicing.rules.profiles import CLOSES_AFTER, account_code, month_of
-from shared.bus import AnswerFailed, AnswerTimedOut, Bus, NoAnswerer
+from shared.bus import Bus
 from shared.clock import FixedClock, new_id
 from tests.bench.close import PROFILES, RECORDS
+from tests.invoicing.crashing import UNANSWERED, killed, let_leases_end
 from tests.invoicing.customer import Customer, World
 from tests.invoicing.invariants import check_invoices
 from tests.processes import running
@@ -32,7 +32,6 @@ GENERATING = (
 )
 CLOSING = ("invoicing.frozen", "step.called", "invoicing.numbered", "invoicing.finished")
 GRANTED_CENTS = 2500
-UNANSWERED = (NoAnswerer, AnswerTimedOut, AnswerFailed)
 
 
 @pytest.fixture
@@ -46,30 +45,16 @@ async def customer(stack: Stack, bus: Bus) -> AsyncIterator[Customer]:
     await world.close()
 
 
-async def let_leases_end(customer: Customer) -> None:
-    """As if the minute had passed that a killed process keeps its steps and facts for."""
-    await customer.sql(
-        "UPDATE steps SET due_at = clock_timestamp() WHERE status = 'prepared' AND $1 <> ''"
-    )
-    await customer.sql("UPDATE outbox SET leased_until = NULL WHERE $1 <> ''")
-
-
 async def test_an_invoice_survives_a_kill_everywhere(customer: Customer, tmp_path: Path) -> None:
     stack, log = customer.world.stack, tmp_path / "log"
     await customer.grant(GRANTED_CENTS)
     for failpoint in GENERATING:
-        await let_leases_end(customer)
-        async with running(stack, "invoicing", log, f"{failpoint}:1") as doomed:
-            await customer.world.tell(customer.charged(), customer.charged(cents=700))
+        await customer.world.tell(customer.charged(), customer.charged(cents=700))
 
-            async def ask_until_killed() -> None:
-                while doomed.exit_code is None:
-                    with contextlib.suppress(*UNANSWERED):
-                        await customer.world.bus.ask(customer.generating(), timeout_seconds=1)
-                    await asyncio.sleep(0.05)
+        async def generate() -> object:
+            return await customer.world.bus.ask(customer.generating(), timeout_seconds=1)
 
-            await asyncio.wait_for(ask_until_killed(), 60)
-            assert doomed.exit_code == -signal.SIGKILL, failpoint
+        await killed(customer, log, f"{failpoint}:1", generate)
     await let_leases_end(customer)
     async with running(stack, "invoicing", log) as alive:
         await alive.ready()

@@ -42,6 +42,8 @@ class ScriptedStripe:
     clock: Clock
     charges: dict[str, Charge] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
+    # By its id: the charge, and how much of it went back.
+    refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
     methods_versions: dict[str, int] = field(default_factory=dict)
     asked: list[Request[Any]] = field(default_factory=list)
@@ -154,11 +156,14 @@ class ScriptedStripe:
         return charge
 
     async def refund(self, request: RefundPayment) -> Reply:
-        """All or some of it."""
+        """All or some of it, once a refund."""
         if refusals := self.refuses.get(RefundPayment):
             return refusals.pop(0)
         charge = self.charges[request.charge_id or ""]
+        if request.refund_id in self.refunds:
+            return charge
         amount = request.amount_cents or charge.amount_cents - charge.refunded_cents
+        self.refunds[request.refund_id] = charge.charge_id, amount
         return self.give_back(charge.charge_id, amount)
 
     def give_back(self, charge_id: str, amount_cents: int) -> Charge:
