@@ -24,6 +24,21 @@ BUYER = Party(
     tax_id="PL 5260001246",
 )
 
+ALPHABETS = {
+    "Latin": "Żółć ąęłńśź ğüşıöç đơ ưễ Þórður €",
+    "Greek": "Ελληνική Εταιρεία Λογισμικού",
+    "Cyrillic": "ООО «Ромашка» Київ Ђорђе",
+    "Arabic": "شركة المثال للتجارة المحدودة",
+    "Persian": "شرکت نمونه می\u200cشود",
+    "Hebrew": "חברה לדוגמה בעברית",
+    "Chinese": "示例软件有限公司 範例軟體有限公司",
+    "Japanese": "株式会社サンプル こんにちは",
+    "Korean": "주식회사 안녕하세요 뷁",
+    "Thai": "บริษัท ตัวอย่าง จำกัด",
+    "Georgian": "შპს მაგალითი",
+    "Devanagari": "उदाहरण कंपनी",
+}
+
 
 def line(**changes: Any) -> DocumentLine:
     """Three workflows of October at $10.00."""

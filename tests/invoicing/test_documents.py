@@ -19,6 +19,7 @@ from services.invoicing.documents.html import CONTENT_SECURITY_POLICY, render_ht
 from services.invoicing.documents.pdf import NotDrawn, render_pdf
 from services.invoicing.documents.sheet import clean, money, period, sheet_of
 from tests.invoicing.sheets import (
+    ALPHABETS,
     NOVEMBER,
     OCTOBER,
     document,
@@ -28,20 +29,6 @@ from tests.invoicing.sheets import (
     text_of,
 )
 
-ALPHABETS = {
-    "Latin": "Żółć ąęłńśź ğüşıöç đơ ưễ Þórður €",
-    "Greek": "Ελληνική Εταιρεία Λογισμικού",
-    "Cyrillic": "ООО «Ромашка» Київ Ђорђе",
-    "Arabic": "شركة المثال للتجارة المحدودة",
-    "Persian": "شرکت نمونه می\u200cشود",
-    "Hebrew": "חברה לדוגמה בעברית",
-    "Chinese": "示例软件有限公司 範例軟體有限公司",
-    "Japanese": "株式会社サンプル こんにちは",
-    "Korean": "주식회사 안녕하세요 뷁",
-    "Thai": "บริษัท ตัวอย่าง จำกัด",
-    "Georgian": "შპს მაგალითი",
-    "Devanagari": "उदाहरण कंपनी",
-}
 HOSTILE = (
     '#read("/etc/passwd")',
     '#import "@preview/evil:1.0.0"',
