@@ -124,8 +124,12 @@ def test_order_copies_and_pieces_change_nothing(stack: Stack) -> None:
     shuffled()
 
 
-def test_of_what_happened_at_one_moment_the_same_credits_burn_in_any_order(stack: Stack) -> None:
+def test_of_what_happened_at_one_moment_the_same_is_billed_first_in_any_order(
+    stack: Stack,
+) -> None:
     # The discount leaves some of what is held for them: of which lot is no chance.
-    uses: list[Use] = [("credits", 1000, 0, 0)] * 4
-    for seed in range(2):
+    held: list[Use] = [("credits", 1000, 0, 0)] * 4
+    # More than one invoice takes.
+    much: list[Use] = [("none", cents, 0, 0) for cents in (45_000_000, 15, 45_000_000, 30)]
+    for uses, seed in itertools.product((held, much), range(2)):
         asyncio.run(compare(stack, uses, (), (), seed))

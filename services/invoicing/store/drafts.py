@@ -30,16 +30,17 @@ min(occurred_at) AS first_at
 _BY_LINE = "position, usage_type, unit_price_cents, late_month, corrects_invoice"
 
 # No more records are taken than one statement takes in time, account may be asked about, and one
-# charge collects: the oldest first, the rest another time. Adjustments come after what is in its
-# own month.
+# charge collects: the oldest first (of one moment by their own ids, which are no chance), the rest
+# another time. Adjustments come after what is in its own month.
 _CHOSEN = f"""
 unbilled AS (
     SELECT u.*, d.draft_id,
            row_number() OVER (
-               PARTITION BY u.organization_id, u.hold_id IS NULL ORDER BY u.occurred_at, u.record_id
+               PARTITION BY u.organization_id, u.hold_id IS NULL
+               ORDER BY u.occurred_at, u.usage_type, u.source_id
            ) AS nth,
            sum(u.total_picousd) OVER (
-               PARTITION BY u.organization_id ORDER BY u.occurred_at, u.record_id
+               PARTITION BY u.organization_id ORDER BY u.occurred_at, u.usage_type, u.source_id
                ROWS UNBOUNDED PRECEDING
            ) - u.total_picousd AS before_picousd
     FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
@@ -49,7 +50,7 @@ unbilled AS (
         WHERE r.organization_id = d.organization_id
           AND r.billed_at IS NULL AND r.invoice_id IS NULL
           AND r.occurred_at < d.usage_until AND r.recorded_at < d.learned_until
-        ORDER BY r.occurred_at, r.record_id LIMIT {MAX_RECORDS}
+        ORDER BY r.occurred_at, r.usage_type, r.source_id LIMIT {MAX_RECORDS}
     ) AS u
 ),
 chosen AS (
