@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import getpass
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,14 @@ R = TypeVar("R", bound=Reply)
 
 class NotDone(Exception):
     """Nothing was changed; the message is a sentence for the user."""
+
+
+def requested_by() -> str:
+    """Who sits at this machine, as what is changed is logged under."""
+    try:
+        return f"{USER}:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return USER  # a container need not have a name for whoever runs in it
 
 
 def where_options() -> argparse.ArgumentParser:
@@ -66,7 +75,7 @@ async def connected(settings: Settings) -> AsyncIterator[Bus]:
 async def ask(bus: Bus, owner: str, request: Request[R]) -> R:
     """Ask one service; raises NotDone for no answer and for a "no"."""
     try:
-        answer = await bus.ask(request, owner=owner, principal=USER, timeout_seconds=30)
+        answer = await bus.ask(request, owner=owner, principal=requested_by(), timeout_seconds=30)
     except (NoAnswerer, AnswerTimedOut, AnswerFailed) as error:
         raise NotDone(f"{owner} gave no answer: {error}.") from error
     if isinstance(answer, Refusal):

@@ -5,12 +5,11 @@ Asks over the bus, as the user `operator`.
 
 import argparse
 import asyncio
-import getpass
 import sys
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from deploy.asking import NotDone, ask, connected, settings_of, table, where_options
+from deploy.asking import NotDone, ask, connected, requested_by, settings_of, table, where_options
 from deploy.verifying import Line, verify
 from shared.bus import Bus
 from shared.contracts.auditor import (
@@ -67,7 +66,7 @@ async def _release(bus: Bus, options: argparse.Namespace) -> str:
     request = ReleaseAccount(
         organization_id=options.organization,
         reason=options.reason,
-        requested_by=f"operator:{getpass.getuser()}",
+        requested_by=requested_by(),
     )
     released = await ask(bus, AUDITOR, request)
     return f"{released.organization_id} goes on; {released.release_reason!r} stays on record."

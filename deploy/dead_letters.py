@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from deploy.asking import NotDone, ask, connected, settings_of, table, where_options
+from deploy.asking import NotDone, ask, connected, requested_by, settings_of, table, where_options
 from shared.contracts.base import Done, Request
 from shared.contracts.operations import (
     DeadLetter,
@@ -52,9 +52,13 @@ def _request(options: argparse.Namespace) -> Request[Any]:
         case "show":
             return ShowDeadLetter(letter_id=options.id)
         case "replay":
-            return ReplayDeadLetters(letter_ids=tuple(options.ids))
+            return ReplayDeadLetters(letter_ids=tuple(options.ids), requested_by=requested_by())
         case "discard":
-            return DiscardDeadLetters(letter_ids=tuple(options.ids), discard_reason=options.reason)
+            return DiscardDeadLetters(
+                letter_ids=tuple(options.ids),
+                discard_reason=options.reason,
+                requested_by=requested_by(),
+            )
     return ListDeadLetters(state=options.state, reason=options.reason, limit=options.limit)
 
 

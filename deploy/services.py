@@ -4,17 +4,8 @@ from importlib import import_module
 from typing import cast
 
 from shared.service import Service
+from shared.topology import OWNERS
 
-# Those that own tables, in the order in which they are prepared and started.
-OWNERS = (
-    "account",
-    "auditor",
-    "cost_metering",
-    "invoicing",
-    "notices",
-    "stripe_gateway",
-    "subscription",
-)
 GATEWAY = "gateway"
 # What the gateway hears to keep pages live, beside the answers to its own requests.
 GATEWAY_HEARS = ("event.>",)

@@ -29,13 +29,13 @@ from deploy.services import (
     AUDITOR_ASKS,
     GATEWAY,
     GATEWAY_HEARS,
-    OWNERS,
     load_services,
 )
 from deploy.stripe import PREFIXES, SANDBOX, make_sandbox_keys
 from deploy.topology import NotDeclared, declare_topology
 from shared.migrations import migrate
 from shared.service import Service
+from shared.topology import OWNERS
 
 # Where the server of a container keeps its streams.
 CONTAINER_STORE = Path("/var/lib/nats")

@@ -20,12 +20,13 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from deploy.files import default_home, default_nats_url
-from deploy.services import GATEWAY, OWNERS
+from deploy.services import GATEWAY
 from shared.bus import Bus
 from shared.clock import read_offset, write_offset
 from shared.contracts.base import request_subject
 from shared.contracts.operations import Travel, Whereabouts
 from shared.settings import Settings
+from shared.topology import OWNERS
 
 USER = "operator"
 FILE = "time_machine"

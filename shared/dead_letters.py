@@ -1,6 +1,7 @@
 """Dead letters: what cannot be processed is kept with its reason, seen, replayed or discarded."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from shared.contracts.operations import (
 )
 from shared.database import Db
 from shared.tables import dead_letters
+
+logger = logging.getLogger(__name__)
 
 # What a letter's body shows to an operator; the stored bytes are whole.
 SHOWN_BYTES = 16 * 1024
@@ -134,21 +137,27 @@ async def show_letter(request: ShowDeadLetter, db: Db) -> DeadLetters | Refusal:
 async def replay_letters(request: ReplayDeadLetters, db: Db) -> Done:
     """Mark letters for replay; the service hands them to their handler within seconds."""
     db.ring(REPLAY_BELL)
-    return await _move(db, request.letter_ids, "replaying", "replay asked")
+    return await _move(db, request, "replaying", "replay asked")
 
 
 async def discard_letters(request: DiscardDeadLetters, db: Db) -> Done:
     """Give letters up, with the reason on record."""
-    return await _move(db, request.letter_ids, "discarded", request.discard_reason)
+    return await _move(db, request, "discarded", request.discard_reason)
 
 
-async def _move(db: Db, letter_ids: Sequence[int], state: str, reason: str) -> Done:
+async def _move(
+    db: Db, request: ReplayDeadLetters | DiscardDeadLetters, state: str, reason: str
+) -> Done:
     moved = await db.execute(
         update(dead_letters)
-        .where(dead_letters.c.letter_id.in_(letter_ids), dead_letters.c.state == "parked")
+        .where(dead_letters.c.letter_id.in_(request.letter_ids), dead_letters.c.state == "parked")
         .values(state=state, state_reason=reason)
+        .returning(dead_letters.c.letter_id)
     )
-    return Done(affected=moved.rowcount, at=db.now)
+    letter_ids = sorted(row.letter_id for row in moved)
+    told = {"letters": letter_ids, "state": state, "requested_by": request.requested_by}
+    logger.info("dead letters moved", extra={"fields": told})
+    return Done(affected=len(letter_ids), at=db.now)
 
 
 async def next_replay(db: Db, consumer: str) -> Row[Any] | None:

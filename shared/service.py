@@ -8,15 +8,18 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import MetaData
 
-from shared import dead_letters
+from shared import dead_letters, parked_steps
 from shared.bus import Asks
 from shared.consumers import BatchHandler, EventHandler, Splitter, each_event
 from shared.contracts.base import Event, Request, event_subject, owner_of, request_subject
 from shared.contracts.operations import (
     DiscardDeadLetters,
     ListDeadLetters,
+    ListParkedSteps,
     ReplayDeadLetters,
+    ResumeParkedSteps,
     ShowDeadLetter,
+    ShowParkedStep,
 )
 from shared.database import Database, Db
 from shared.requests import RequestHandler
@@ -199,3 +202,6 @@ class Service:
         self.answers(ShowDeadLetter)(dead_letters.show_letter)
         self.answers(ReplayDeadLetters, writes=True)(dead_letters.replay_letters)
         self.answers(DiscardDeadLetters, writes=True)(dead_letters.discard_letters)
+        self.answers(ListParkedSteps)(parked_steps.list_steps)
+        self.answers(ShowParkedStep)(parked_steps.show_step)
+        self.answers(ResumeParkedSteps, writes=True)(parked_steps.resume_steps)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -15,17 +15,10 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
+from shared.contracts.operations import Owner
 from shared.contracts.usage import MAX_ENVELOPE_BYTES, USAGE_KINDS
 
-OWNERS = (
-    "account",
-    "auditor",
-    "cost_metering",
-    "invoicing",
-    "notices",
-    "stripe_gateway",
-    "subscription",
-)
+OWNERS: tuple[Owner, ...] = get_args(Owner)
 # Room for what a message carries beside its body.
 HEADER_BYTES = 4096
 # A fact that one of our services tells.

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from deploy.embedded.process import PortTaken, require_free_port
 from deploy.files import default_home
-from deploy.services import GATEWAY, OWNERS
+from deploy.services import GATEWAY
 from deploy.stripe import has_own_key
+from shared.topology import OWNERS
 
 MAX_REPLICAS = 8
 # Each setting with its default. The gateway's is the one that users see.
@@ -140,7 +141,7 @@ def _port(setting: str, default: int) -> int:
 
 
 def _replicas(texts: Sequence[str]) -> dict[str, int]:
-    replicas = {}
+    replicas: dict[str, int] = {}
     for text in texts:
         name, _, number = text.partition("=")
         if name not in OWNERS:

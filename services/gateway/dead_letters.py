@@ -1,6 +1,6 @@
 """What services could not process, and what operators decide about it."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from litestar import get, post
 from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
@@ -22,14 +22,11 @@ from shared.contracts.operations import (
     DeadLetterState,
     DiscardDeadLetters,
     ListDeadLetters,
+    Owner,
     ReplayDeadLetters,
     ShowDeadLetter,
 )
 
-# The services that keep dead letters.
-Keeper = Literal[
-    "cost_metering", "account", "auditor", "invoicing", "notices", "stripe_gateway", "subscription"
-]
 LetterId = Annotated[int, Meta(ge=1, le=MAX_EXACT_INTEGER)]
 LetterIds = Annotated[list[LetterId], Meta(min_length=1, max_length=200)]
 
@@ -56,7 +53,7 @@ class DiscardBody(RequestBody, frozen=True, kw_only=True):
 )
 async def list_dead_letters(
     caller: Given[Caller],
-    service: FromQuery[Keeper] = "cost_metering",
+    service: FromQuery[Owner] = "cost_metering",
     letter_state: Annotated[DeadLetterState, QueryParameter(name="state")] = "parked",
     reason: Annotated[str | None, text_query("Only letters with this reason.")] = None,
     limit: Limit = 50,
@@ -76,7 +73,7 @@ async def list_dead_letters(
 async def get_dead_letter(
     letter_id: Annotated[int, PathParameter(ge=1, le=MAX_EXACT_INTEGER)],
     caller: Given[Caller],
-    service: FromQuery[Keeper] = "cost_metering",
+    service: FromQuery[Owner] = "cost_metering",
 ) -> DeadLetter:
     """Show one letter with its body."""
     answer = await caller.ask(ShowDeadLetter(letter_id=letter_id), owner=service)
@@ -96,12 +93,12 @@ async def get_dead_letter(
 async def replay_dead_letters(
     data: JSONBody[ReplayBody],
     caller: Given[Caller],
-    service: FromQuery[Keeper] = "cost_metering",
+    service: FromQuery[Owner] = "cost_metering",
     idempotency_key: IdempotencyKey = None,
 ) -> Done:
     """Hand letters to their handler again; what fails again is parked again."""
     return await caller.ask(
-        ReplayDeadLetters(letter_ids=tuple(data.letter_ids)),
+        ReplayDeadLetters(letter_ids=tuple(data.letter_ids), requested_by=caller.principal.name),
         owner=service,
         idempotency_key=idempotency_key,
     )
@@ -118,12 +115,16 @@ async def replay_dead_letters(
 async def discard_dead_letters(
     data: JSONBody[DiscardBody],
     caller: Given[Caller],
-    service: FromQuery[Keeper] = "cost_metering",
+    service: FromQuery[Owner] = "cost_metering",
     idempotency_key: IdempotencyKey = None,
 ) -> Done:
     """Give letters up for good, with a reason that stays on record."""
     return await caller.ask(
-        DiscardDeadLetters(letter_ids=tuple(data.letter_ids), discard_reason=data.reason),
+        DiscardDeadLetters(
+            letter_ids=tuple(data.letter_ids),
+            discard_reason=data.reason,
+            requested_by=caller.principal.name,
+        ),
         owner=service,
         idempotency_key=idempotency_key,
     )

@@ -21,6 +21,7 @@ from services.gateway import (
     invoices_admin,
     notices,
     pages,
+    parked_steps,
     payment_methods,
     public,
     session,
@@ -123,6 +124,9 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
             dead_letters.get_dead_letter,
             dead_letters.replay_dead_letters,
             dead_letters.discard_dead_letters,
+            parked_steps.list_parked_steps,
+            parked_steps.get_parked_step,
+            parked_steps.resume_parked_steps,
         ],
     ),
 )

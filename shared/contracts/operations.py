@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from shared.contracts.base import (
     MAX_EXACT_INTEGER,
+    PRINTABLE_PATTERN,
     AwareTime,
     Contract,
     Done,
@@ -17,9 +18,23 @@ from shared.contracts.base import (
     Text,
 )
 
+# The services that own tables, in the order in which they are prepared and started; each of them
+# answers these requests.
+Owner = Literal[
+    "account",
+    "auditor",
+    "cost_metering",
+    "invoicing",
+    "notices",
+    "stripe_gateway",
+    "subscription",
+]
 LetterId = Annotated[int, Meta(ge=1, le=MAX_EXACT_INTEGER)]
 LetterIds = Annotated[tuple[LetterId, ...], Meta(min_length=1, max_length=200)]
 DeadLetterState = Literal["parked", "replaying", "replayed", "discarded"]
+StepId = Annotated[str, Meta(pattern=PRINTABLE_PATTERN, min_length=1, max_length=512)]
+StepIds = Annotated[tuple[StepId, ...], Meta(min_length=1, max_length=200)]
+StepStatus = Literal["prepared", "parked", "concluded"]
 
 
 class DeadLetter(Contract, frozen=True, kw_only=True):
@@ -62,6 +77,7 @@ class ReplayDeadLetters(Request[Done], frozen=True, kw_only=True):
     """Hand letters to their handler again; what fails again is parked again."""
 
     letter_ids: LetterIds
+    requested_by: Text | None = None
 
 
 class DiscardDeadLetters(Request[Done], frozen=True, kw_only=True):
@@ -69,6 +85,54 @@ class DiscardDeadLetters(Request[Done], frozen=True, kw_only=True):
 
     letter_ids: LetterIds
     discard_reason: Text
+    requested_by: Text | None = None
+
+
+class ParkedStep(Contract, frozen=True, kw_only=True):
+    """Work that calls another system and was given up after many attempts, until an operator
+    resumes it.
+
+    `state` is what it was prepared with, as JSON; only when one step is asked for.
+    """
+
+    step_id: str
+    kind: str
+    organization_id: str | None
+    status: StepStatus
+    attempts: int
+    last_error: str | None
+    created_at: datetime
+    due_at: datetime
+    state: str | None = None
+
+
+class ParkedSteps(Reply, frozen=True, kw_only=True):
+    """The last tried first; states only when one step is asked for."""
+
+    steps: tuple[ParkedStep, ...]
+
+
+class ListParkedSteps(Request[ParkedSteps], frozen=True, kw_only=True):
+    """The steps of a service that wait for an operator."""
+
+    kind: Text | None = None
+    organization_id: Organization | None = None
+    limit: PageLimit = 50
+
+
+class ShowParkedStep(Request[ParkedSteps], frozen=True, kw_only=True):
+    """One step with its state, whatever has become of it since."""
+
+    step_id: StepId
+
+
+class ResumeParkedSteps(Request[Done], frozen=True, kw_only=True):
+    """Take steps up again, with all their attempts before them; one that is not parked stays as
+    it is.
+    """
+
+    step_ids: StepIds
+    requested_by: Text | None = None
 
 
 class ControlRow(Contract, frozen=True, kw_only=True):

@@ -15,11 +15,11 @@ MAX_FUNCTION_LINES = 50
 MAX_README_LINES = 40
 # The chassis without contracts (their size is the system's), migrations, and what agents import.
 # Over the 20 files and 2,000 lines we set out with: answers to repeated requests, steps and the
-# requests they answer, jobs, pulling and the time machine each became clearer in a file of their
-# own, every failure that the tests of the chassis found has its lines, and how a service asks
-# others is written once, not in each of them.
-MAX_CHASSIS_FILES = 28
-MAX_CHASSIS_LINES = 3960
+# requests they answer, steps that were parked, cursors, jobs, pulling and the time machine each
+# became clearer in a file of their own, every failure that the tests of the chassis found has its
+# lines, and how a service asks others is written once, not in each of them.
+MAX_CHASSIS_FILES = 29
+MAX_CHASSIS_LINES = 4160
 
 ALLOWED = {
     "__init__",

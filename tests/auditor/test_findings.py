@@ -197,6 +197,26 @@ async def test_a_released_account_goes_on_until_another_difference(
     assert closed.status == "closed"
 
 
+STEP = """
+INSERT INTO steps (step_id, kind, state, traceparent, status, due_at, created_at)
+VALUES ('of ' || $1, 'settle_holds', jsonb_build_object('organization_id', $1), '', 'parked',
+        current_date, current_date)
+"""
+
+
+async def test_a_parked_step_does_not_hide_what_does_not_agree(
+    house: House, organization: Organization
+) -> None:
+    for service in ("subscription", "invoicing"):
+        await organization.sql(service, STEP)
+    await house.rounds()
+    assert await organization.findings() == []
+    for seed in ("a hold", "a payment that is lost"):
+        service, statement, check = SEEDS[seed]
+        await organization.sql(service, statement)
+        await organization.found(check)
+
+
 async def test_only_a_parked_account_can_be_released(organization: Organization) -> None:
     refusal = await organization.house.bus.ask(
         ReleaseAccount(

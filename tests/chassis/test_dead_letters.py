@@ -1,41 +1,19 @@
 """What an operator sees of dead letters, and what replaying and discarding does."""
 
-import asyncio
-
 import pytest
 
 from deploy.dead_letters import main
 from shared.database import Db
 from tests.chassis.contracts.shop import OrderPlaced
+from tests.chassis.operator import Operator
 from tests.chassis.stage import Stage, order
 from tests.chassis.toys import Ledger
 from tests.stack import until
 
 
-class Operator:
-    """Runs the command as an operator does."""
-
-    def __init__(self, stage: Stage, capture: pytest.CaptureFixture[str]) -> None:
-        self._stage = stage
-        self._capture = capture
-
-    async def __call__(self, command: str, *arguments: str, service: str = "ledger") -> str:
-        """What a command that succeeds prints."""
-        code, printed, _ = await self.run(command, *arguments, service=service)
-        assert code == 0
-        return printed
-
-    async def run(self, command: str, *arguments: str, service: str) -> tuple[int, str, str]:
-        where = ["--home", str(self._stage.folder), "--nats-url", self._stage.nats.url]
-        self._capture.readouterr()
-        code = await asyncio.to_thread(main, [command, "--service", service, *where, *arguments])
-        printed = self._capture.readouterr()
-        return code, printed.out, printed.err
-
-
 @pytest.fixture
 def operator(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Operator:
-    return Operator(stage, capsys)
+    return Operator(main, stage, capsys)
 
 
 class Moody:

@@ -17,12 +17,13 @@ import msgspec
 import pytest
 
 from deploy.embedded.postgres import DURABILITY, SETTINGS
-from deploy.services import GATEWAY, OWNERS, load_services
+from deploy.services import GATEWAY, load_services
 from deploy.setup import CONTAINER_STORE
 from deploy.stripe import PREFIXES, SANDBOX
 from services.gateway.settings import GatewaySettings
 from services.stripe_sandbox.settings import SandboxSettings
 from shared.settings import Settings
+from shared.topology import OWNERS
 from tests.deploy.compose import ROOT, Imitation, read_compose, read_variables
 from tests.servers import NATS_IMAGE, POSTGRES_IMAGE, start_postgres
 from tests.stack import until

@@ -19,9 +19,10 @@ import pytest
 from deploy.bus_keys import BusKeys
 from deploy.credentials import issue
 from deploy.local.options import PORTS
-from deploy.services import GATEWAY, OWNERS
+from deploy.services import GATEWAY
 from deploy.stripe import SANDBOX
 from deploy.time_machine import main as travel
+from shared.topology import OWNERS
 from tests.deploy.local_run import CANARY, READY, LocalRun, alive, refusal
 from tests.examples import CALL_PICOUSD, call, envelope
 from tests.servers import start_nats, start_postgres

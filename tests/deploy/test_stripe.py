@@ -13,9 +13,10 @@ import pytest
 
 from deploy.local.environments import environments
 from deploy.local.options import read_options
-from deploy.services import GATEWAY, OWNERS, load_services
+from deploy.services import GATEWAY, load_services
 from deploy.setup import make_keys
 from deploy.stripe import PREFIXES, SANDBOX, make_sandbox_keys, sandbox_key_files
+from shared.topology import OWNERS
 from tests.deploy.local_run import READY, ROOT, LocalRun, refusal
 from tests.servers import free_port
 

@@ -55,8 +55,13 @@ from shared.contracts.operations import (
     DeadLetters,
     DiscardDeadLetters,
     ListDeadLetters,
+    ListParkedSteps,
+    ParkedStep,
+    ParkedSteps,
     ReplayDeadLetters,
+    ResumeParkedSteps,
     ShowDeadLetter,
+    ShowParkedStep,
 )
 from shared.credentials import new_key, public_key
 from tests.gateway import audit_answers, billing_answers, invoice_answers
@@ -128,6 +133,16 @@ LETTER = DeadLetter(
     first_seen_at=NOW,
     last_seen_at=NOW,
 )
+STEP = ParkedStep(
+    step_id="collect_payment:acme/1",
+    kind="collect_payment",
+    organization_id="acme",
+    status="parked",
+    attempts=50,
+    last_error="ConnectionError: away",
+    created_at=NOW,
+    due_at=NOW,
+)
 NOTICE = Notice(
     notice_id="notice-1",
     organization_id="acme",
@@ -184,6 +199,9 @@ ANSWERS: Mapping[type[Request[Any]], Any] = {
     ShowDeadLetter: DeadLetters(letters=(LETTER,)),
     ReplayDeadLetters: Done(affected=1),
     DiscardDeadLetters: Done(affected=1),
+    ListParkedSteps: ParkedSteps(steps=(STEP,)),
+    ShowParkedStep: ParkedSteps(steps=(STEP,)),
+    ResumeParkedSteps: Done(affected=1),
 }
 
 

@@ -22,8 +22,11 @@ from shared.contracts.operations import (
     DeadLetters,
     DiscardDeadLetters,
     ListDeadLetters,
+    ListParkedSteps,
     ReplayDeadLetters,
+    ResumeParkedSteps,
     ShowDeadLetter,
+    ShowParkedStep,
 )
 from tests.gateway.scripted import (
     HOLE,
@@ -32,6 +35,7 @@ from tests.gateway.scripted import (
     OPERATOR,
     OVERRIDE,
     SERVICE_KEY,
+    STEP,
     UNPRICED,
     ScriptedServices,
     app_of,
@@ -40,6 +44,7 @@ from tests.gateway.scripted import (
 )
 
 ADMIN = "/api/billing/admin"
+WHO = "user:root"
 CREDENTIALS = "/api/billing/account/acme/agents/agent-1/credentials"
 
 
@@ -62,6 +67,13 @@ CREDENTIALS = "/api/billing/account/acme/agents/agent-1/credentials"
             ListDeadLetters(state="discarded", reason="malformed", limit=2),
             LETTER,
         ),
+        ("/parked-steps", {}, ListParkedSteps(), STEP),
+        (
+            "/parked-steps",
+            {"kind": "collect", "organization_id": "acme", "limit": 2},
+            ListParkedSteps(kind="collect", organization_id="acme", limit=2),
+            STEP,
+        ),
     ],
 )
 async def test_a_list_is_asked_and_answered_plainly(
@@ -76,7 +88,8 @@ async def test_a_list_is_asked_and_answered_plainly(
 
     assert found.json() == [msgspec.to_builtins(answer)]
     assert services.last.request == asked
-    assert services.last.owner == ("cost_metering" if "letters" in path else None)
+    owners = {"/dead-letters": "cost_metering", "/parked-steps": "stripe_gateway"}
+    assert services.last.owner == owners.get(path)
 
 
 async def test_a_price_is_set_in_the_operators_name_and_under_its_key(
@@ -148,12 +161,31 @@ async def test_a_dead_letter_is_shown_replayed_and_discarded(
 
     ids = {"letter_ids": [7, 8]}
     await client.post(f"{ADMIN}/dead-letters/replay", json=ids, headers=OPERATOR)
-    assert services.last.request == ReplayDeadLetters(letter_ids=(7, 8))
+    assert services.last.request == ReplayDeadLetters(letter_ids=(7, 8), requested_by=WHO)
 
     discard = {**ids, "reason": "a test"}
     await client.post(f"{ADMIN}/dead-letters/discard", json=discard, headers=OPERATOR)
-    assert services.last.request == DiscardDeadLetters(letter_ids=(7, 8), discard_reason="a test")
+    assert services.last.request == DiscardDeadLetters(
+        letter_ids=(7, 8), discard_reason="a test", requested_by=WHO
+    )
     assert {asked.owner for asked in services.asked} == {"cost_metering"}
+
+
+async def test_a_parked_step_is_shown_and_resumed_in_the_operators_name(
+    client: httpx.AsyncClient, services: ScriptedServices
+) -> None:
+    whose = {"service": "invoicing"}
+    one = {**whose, "step_id": STEP.step_id}
+    shown = await client.get(f"{ADMIN}/parked-steps/show", params=one, headers=OPERATOR)
+    assert shown.json() == msgspec.to_builtins(STEP)
+    assert services.last.request == ShowParkedStep(step_id=STEP.step_id)
+
+    resume = {"step_ids": [STEP.step_id]}
+    headers = {**OPERATOR, "Idempotency-Key": "key-1"}
+    await client.post(f"{ADMIN}/parked-steps/resume", params=whose, json=resume, headers=headers)
+    assert services.last.request == ResumeParkedSteps(step_ids=(STEP.step_id,), requested_by=WHO)
+    assert services.last.idempotency_key == "key-1"
+    assert {asked.owner for asked in services.asked} == {"invoicing"}
 
 
 async def test_a_dead_letter_that_is_not_there_is_a_404(
@@ -172,6 +204,9 @@ async def test_a_dead_letter_that_is_not_there_is_a_404(
         ("/dead-letters", {"service": "postgres"}),
         ("/dead-letters", {"state": "gone"}),
         ("/dead-letters/0", {}),
+        ("/parked-steps", {"service": "gateway"}),
+        ("/parked-steps", {"organization_id": "*"}),
+        ("/parked-steps/show", {"step_id": "x" * 513}),
         (f"/dead-letters/{2**64}", {}),
         ("/producer-holes", {"organization_id": "*"}),
     ],

@@ -149,6 +149,9 @@ EXPECTED: dict[tuple[str, str], tuple[str, Any]] = {
         "operator",
         {"letter_ids": [7], "reason": "a test"},
     ),
+    ("GET", f"{API}/admin/parked-steps"): ("operator", None),
+    ("GET", f"{API}/admin/parked-steps/show"): ("operator", None),
+    ("POST", f"{API}/admin/parked-steps/resume"): ("operator", {"step_ids": ["charge:7"]}),
 }
 
 # Open to anyone, with nothing to see: there is one document, and no page is built in tests.
@@ -159,7 +162,7 @@ HEADERS = {f"{API}/webhooks/stripe": {"Stripe-Signature": "t=1,v1=00"}}
 QUERIES = {
     f"{API}/admin/{name}": {"organization_id": "acme"}
     for name in ("audit", "billing-terms", f"{INVOICE[1:]}/payments", NOTICE)
-}
+} | {f"{API}/admin/parked-steps/show": {"step_id": "charge:7"}}
 
 WHO = {
     "no token": {},

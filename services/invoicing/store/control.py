@@ -73,7 +73,7 @@ SELECT
     (SELECT sum(credited_cents) FROM standing) AS credited_cents,
     (SELECT sum(amount_cents) FROM ({_NOTED}) AS n) AS noted_cents,
     (SELECT count(*) FROM standing WHERE status = 'draft') AS drafts,
-    (SELECT count(*) FROM steps WHERE status <> 'concluded'
+    (SELECT count(*) FROM steps WHERE status = 'prepared'
         AND state ->> 'organization_id' = $1) AS unsettled,
     (SELECT count(*) FROM profile WHERE parked_reason NOT LIKE '{AUDITOR}%') AS parked_by_itself
 """

@@ -13,10 +13,11 @@ from shared.database import Db
 
 _BY_QUOTA = "covered_by IN ('plan', 'free', 'auto_billing')"
 _UNTIL = "state = 'charged' AND ($2::timestamptz IS NULL OR charged_at <= $2)"
-# Steps under way: those about credits are among them.
+# Steps under way: those about credits are among them. One that is parked stands still, and what
+# it left undone is to be judged.
 _UNSETTLED = """
 SELECT 1 FROM steps
-WHERE status <> 'concluded'
+WHERE status = 'prepared'
   AND ($1::text IS NULL OR state ->> 'organization_id' = $1)
 """
 _TOTALS = f"""
