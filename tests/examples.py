@@ -24,6 +24,23 @@ def call(**changes: Any) -> dict[str, Any]:
 CALL_PICOUSD = 7_500_000_000
 
 
+# What no page of ours gave: other words, moments beyond the calendar, digits that are no digits.
+MADE_UP_CURSORS = (
+    "x",
+    "~",
+    "~x",
+    "1~",
+    "-1~x",
+    "1_0~x",
+    "\u0661~x",
+    "0001-01-01T00:00:00+14:00~x",
+    "9999-12-31T23:59:59-14:00~x",
+    "MDAwMS0wMS0wMVQwMDowMDowMCsxNDowMCB4",
+    f"{'9' * 18}~x",
+    "9" * 128,
+)
+
+
 def envelope(
     *events: Any, producer: str | None = None, first_seq: int = 1, **changes: Any
 ) -> bytes:

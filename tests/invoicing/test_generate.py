@@ -13,8 +13,10 @@ from shared.contracts.invoicing import (
     InvoicePaid,
     ListInvoices,
     ListInvoiceUsage,
+    ListUsageRecords,
     PreviewInvoice,
 )
+from tests.examples import MADE_UP_CURSORS
 from tests.invoicing.customer import Customer
 from tests.stack import until
 
@@ -192,8 +194,17 @@ async def test_invoices_are_listed_newest_first_page_by_page(customer: Customer)
     assert seen == ["3", "2", "1"]
     paid = ListInvoices(organization_id=customer.organization_id, status="paid")
     assert (await customer.ask(paid)).invoices == ()
-    foreign = ListInvoices(organization_id=customer.organization_id, cursor="nonsense")
-    assert await customer.refused(foreign) == (422, "invalid_cursor")
+
+
+@pytest.mark.parametrize("cursor", MADE_UP_CURSORS)
+async def test_a_made_up_cursor_is_refused_by_every_list(customer: Customer, cursor: str) -> None:
+    mine = customer.organization_id
+    for request in (
+        ListInvoices(organization_id=mine, cursor=cursor),
+        ListUsageRecords(organization_id=mine, cursor=cursor),
+        ListInvoiceUsage(organization_ids=(mine,), invoice_id="invoice-1", cursor=cursor),
+    ):
+        assert await customer.refused(request) == (422, "invalid_cursor")
 
 
 async def test_what_a_final_invoice_says_cannot_be_changed(customer: Customer) -> None:

@@ -25,6 +25,7 @@ from shared.contracts.stripe_gateway import PaymentMethod, PaymentMethodsChanged
 from shared.contracts.subscription import LimitReached
 from shared.outbox import add_events
 from shared.runtime import Runtime
+from tests.examples import MADE_UP_CURSORS
 from tests.notices.conftest import AT, Customer
 from tests.notices.post import Post
 from tests.notices.test_wording import letter
@@ -328,5 +329,11 @@ async def test_notices_come_in_pages(customer: Customer, bus: Bus) -> None:
             if cursor is None:
                 break
         assert titles <= found
-    refused = await bus.ask(ListNotices(cursor="nonsense"))
-    assert isinstance(refused, Refusal)
+
+
+@pytest.mark.parametrize("cursor", [*MADE_UP_CURSORS, "1~no second id"])
+async def test_a_made_up_cursor_is_refused(customer: Customer, bus: Bus, cursor: str) -> None:
+    for organization_id in (customer.organization_id, None):
+        refused = await bus.ask(ListNotices(organization_id=organization_id, cursor=cursor))
+        assert isinstance(refused, Refusal)
+        assert (refused.status, refused.code) == (422, "invalid_cursor")

@@ -21,6 +21,7 @@ from shared.contracts.cost_metering import (
     RegisterAgent,
 )
 from shared.control import organizations_of, rows_of
+from shared.cursors import foreign_cursor
 from shared.database import Db
 
 MAX_DAYS = 366
@@ -88,13 +89,7 @@ def _together(provider: str, model: str, models: Sequence[CostByModel]) -> CostB
 async def list_costs(request: ListCosts, db: Db) -> CostPage | Refusal:
     """One page of records."""
     page = await reads.list_records(db, request)
-    if page is None:
-        return Refusal(
-            code="invalid_cursor",
-            detail="`cursor` is not one that a page of costs gave.",
-            status=422,
-        )
-    return page
+    return foreign_cursor("costs") if page is None else page
 
 
 async def get_daily_costs(request: GetDailyCosts, db: Db) -> DailyCosts | Refusal:

@@ -1,6 +1,5 @@
 """What the costs add up to and what they are, read exactly at any time."""
 
-import base64
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from shared.contracts.cost_metering import (
     DailyCost,
     ListCosts,
 )
+from shared.cursors import read_cursor, write_cursor
 from shared.database import Db
 
 # Providers and models named in a summary; the rest is one line, so that the sum stays whole.
@@ -211,19 +211,15 @@ async def list_records(db: Db, request: ListCosts) -> CostPage | None:
     rows = await db.driver.fetch(query, *values)
     records = tuple(CostRecord(**dict(row)) for row in rows[: request.limit])
     more = len(rows) > request.limit
-    return CostPage(records=records, next_cursor=_cursor(records[-1]) if more else None)
-
-
-def _cursor(record: CostRecord) -> str:
-    place = f"{record.occurred_at.isoformat()} {record.record_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return CostPage(
+        records=records,
+        next_cursor=write_cursor(records[-1].occurred_at, records[-1].record_id) if more else None,
+    )
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
-    padding = "=" * (-len(cursor) % 4)
+    place = read_cursor(cursor)
     try:
-        at, _, record_id = base64.urlsafe_b64decode(cursor + padding).decode().partition(" ")
-        moment = datetime.fromisoformat(at)
-        return (within_time(moment), str(UUID(record_id))) if moment.tzinfo else None
+        return (place[0], str(UUID(place[1]))) if place else None
     except ValueError:
         return None

@@ -1,7 +1,6 @@
 """Usage records, from the facts of those who count."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -25,12 +24,11 @@ from shared.contracts.invoicing import (
     UsageRecords,
 )
 from shared.contracts.subscription import StorageMeasured, WorkflowCharged
+from shared.cursors import foreign_cursor, read_cursor, write_cursor
 from shared.database import Db
 from shared.money import PICOUSD_PER_CENT
 
-FOREIGN_CURSOR = Refusal(
-    code="invalid_cursor", detail="`cursor` is not one that a page of usage gave.", status=422
-)
+FOREIGN_CURSOR = foreign_cursor("usage")
 
 
 async def add_workflow(fact: WorkflowCharged, db: Db) -> Sequence[Event]:
@@ -93,18 +91,8 @@ def page_of(rows: Sequence[UsageRow], limit: int, profile: ProfileRow | None) ->
     last = rows[limit - 1] if len(rows) > limit else None
     return UsageRecords(
         records=records,
-        next_cursor=f"{last.recorded_at.isoformat()}~{last.record_id}" if last else None,
+        next_cursor=write_cursor(last.recorded_at, last.record_id) if last else None,
     )
-
-
-def read_cursor(cursor: str) -> tuple[datetime, str] | None:
-    """The moment and the id in a cursor; None when it is not one of ours."""
-    moment, _, row_id = cursor.partition("~")
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return (at, row_id) if row_id and at.tzinfo is not None else None
 
 
 def usage_record(row: UsageRow, profile: ProfileRow | None) -> UsageRecord:

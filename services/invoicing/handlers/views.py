@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.invoicing.handlers.usage import FOREIGN_CURSOR, page_of, read_cursor
+from services.invoicing.handlers.usage import FOREIGN_CURSOR, page_of
 from services.invoicing.rules.invoices import draft_number
 from services.invoicing.store import invoices
 from services.invoicing.store.profiles import find_profile
@@ -18,12 +18,11 @@ from shared.contracts.invoicing import (
     ListInvoiceUsage,
     UsageRecords,
 )
+from shared.cursors import foreign_cursor, read_cursor, write_cursor
 from shared.database import Db
 
 UNKNOWN_INVOICE = Refusal(code="invoice_not_found", detail="There is no such invoice.", status=404)
-FOREIGN_INVOICE_CURSOR = Refusal(
-    code="invalid_cursor", detail="`cursor` is not one that a page of invoices gave.", status=422
-)
+FOREIGN_INVOICE_CURSOR = foreign_cursor("invoices")
 
 
 async def list_invoices(request: ListInvoices, db: Db) -> Invoices | Refusal:
@@ -44,7 +43,7 @@ async def list_invoices(request: ListInvoices, db: Db) -> Invoices | Refusal:
     last = shown[-1] if len(rows) > request.limit else None
     return Invoices(
         invoices=tuple(invoice_of(row, lines[row.invoice_id], profile) for row in shown),
-        next_cursor=f"{last.created_at.isoformat()}~{last.invoice_id}" if last else None,
+        next_cursor=write_cursor(last.created_at, last.invoice_id) if last else None,
     )
 
 

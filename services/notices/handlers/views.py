@@ -15,11 +15,10 @@ from shared.contracts.notices import (
     NoticePreview,
     Notices,
 )
+from shared.cursors import foreign_cursor, read_cursor, write_cursor
 from shared.database import Db
 
-FOREIGN_CURSOR = Refusal(
-    code="invalid_cursor", detail="`cursor` is not one that a page of notices gave.", status=422
-)
+FOREIGN_CURSOR = foreign_cursor("notices")
 NO_NOTICE = Refusal(code="notice_not_found", detail="There is no such notice.", status=404)
 
 
@@ -54,17 +53,16 @@ class Views:
 
 
 def _cursor(row: NoticeRow) -> str:
-    return f"{row.raised_at.isoformat()}~{row.organization_id}~{row.notice_id}"
+    # An operator's list is of all organizations, so the place in it names one, too.
+    return write_cursor(row.raised_at, f"{row.organization_id}~{row.notice_id}")
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, str, str] | None:
-    moment, _, rest = cursor.partition("~")
-    organization_id, _, notice_id = rest.partition("~")
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
+    place = read_cursor(cursor)
+    if place is None:
         return None
-    return (at, organization_id, notice_id) if notice_id and at.tzinfo is not None else None
+    organization_id, _, notice_id = place[1].partition("~")
+    return (place[0], organization_id, notice_id) if notice_id else None
 
 
 def _notice(row: NoticeRow) -> Notice:
