@@ -17,7 +17,7 @@ from shared.database import Database, Db, is_away, is_transient
 from shared.dead_letters import Parked, next_replay, park, park_again
 from shared.failpoints import failpoint
 from shared.health import Progress, messages_total
-from shared.logs import begin_trace
+from shared.logs import begin_trace, describe
 from shared.outbox import add_events
 from shared.pulling import acknowledge, hold, put_off
 from shared.tables import inbox
@@ -93,7 +93,7 @@ def _letter(message: Message, reason: str, error: Exception) -> Parked:
         subject=message.subject,
         body=message.body,
         reason=reason,
-        detail=f"{type(error).__name__}: {error}",
+        detail=describe(error),
         organization_id=_organization_of(message.subject),
         message_id=message.message_id,
         traceparent=message.traceparent,
@@ -176,7 +176,7 @@ class Consumer:
                 contended += not is_away(error)
                 if not is_transient(error) or contended > self._ladder.contended_tries:
                     raise
-                told = {"consumer": self.name, "error": repr(error)[:200]}
+                told = {"consumer": self.name, "error": describe(error)[:200]}
                 logger.warning("database away, trying again", extra={"fields": told})
             else:
                 return

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.clock import Clock, SystemClock
+from shared.logs import describe
 
 POOL_SIZE = 5
 POOL_WAIT_SECONDS = 10
@@ -195,7 +196,7 @@ class Database:
         except BaseException as error:
             self._free.release()
             if isinstance(error, DRIVER_ERRORS):
-                raise DatabaseAway(f"no connection: {error!r}"[:200]) from error
+                raise DatabaseAway(f"no connection: {describe(error)}"[:200]) from error
             raise
 
     async def _lend(self) -> tuple[AsyncConnection, Any]:
@@ -220,7 +221,7 @@ async def _discard(connection: AsyncConnection) -> None:
         await connection.invalidate()
         await connection.close()
     except DRIVER_ERRORS as error:
-        logger.warning("connection lost", extra={"fields": {"error": repr(error)[:200]}})
+        logger.warning("connection lost", extra={"fields": {"error": describe(error)[:200]}})
 
 
 async def wait_for(bell: asyncio.Event, seconds: float) -> None:

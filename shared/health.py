@@ -11,6 +11,8 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from shared.logs import describe
+
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
@@ -161,7 +163,7 @@ class Health:
             async with asyncio.timeout(2):
                 return await check()
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is told
-            return f"{type(error).__name__}: {error}"
+            return describe(error)
 
     async def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body for a health path; 404 for any other."""

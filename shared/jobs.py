@@ -36,7 +36,7 @@ from shared.health import (
     outbox_waiting,
     steps_parked,
 )
-from shared.logs import begin_trace
+from shared.logs import begin_trace, describe
 from shared.outbox import add_events
 from shared.service import Periodic, Service
 from shared.steps import Step
@@ -68,7 +68,9 @@ async def repeat(periodic: Periodic, service: str, database: Database, health: H
             attempt += 1
             if is_transient(error):
                 progress.excuses.add(AWAY)
-                logger.warning("job waits", extra={"fields": {"job": name, "error": repr(error)}})
+                logger.warning(
+                    "job waits", extra={"fields": {"job": name, "error": describe(error)}}
+                )
             else:
                 logger.exception("job failed", extra={"fields": {"job": name}})
             await asyncio.sleep(backoff_seconds(attempt, longest=5.0))

@@ -27,7 +27,7 @@ from shared.contracts.base import Event, Refusal, Reply, Request, name_of, reque
 from shared.database import Database, Db, is_transient
 from shared.failpoints import failpoint
 from shared.health import request_seconds, requests_total
-from shared.logs import begin_trace
+from shared.logs import begin_trace, describe
 from shared.outbox import add_events
 from shared.stepped_requests import SteppedAnswer
 
@@ -189,7 +189,8 @@ class Answerer:
                 if not is_transient(error):
                     logger.exception("request failed", extra={"fields": {"op": self._operation}})
                     return "error", b"{}"
-                logger.warning("database away", extra={"fields": {"error": repr(error)[:200]}})
+                told = {"error": describe(error)[:200]}
+                logger.warning("database away", extra={"fields": told})
             await asyncio.sleep(backoff_seconds(attempt, longest=1.0))
         return "unavailable", b"{}"
 

@@ -21,7 +21,7 @@ from shared.consumers import Consumer, Ladder
 from shared.database import Database, is_transient
 from shared.health import NO_PROGRESS_SECONDS, STUCK_SECONDS, Check, Health, Progress
 from shared.jobs import FORGET_SECONDS, Migrations, Monitor, forget_old_rows, repeat, replay
-from shared.logs import begin_trace
+from shared.logs import begin_trace, describe
 from shared.outbox import Relay
 from shared.pulling import Puller
 from shared.requests import AT_ONCE, Answerer, RequestHandler
@@ -260,7 +260,7 @@ class Runtime:
         )
         for error in results:
             if error is not None:
-                logger.warning("not drained", extra={"fields": {"error": repr(error)[:200]}})
+                logger.warning("not drained", extra={"fields": {"error": describe(error)[:200]}})
         # Last, because what has just been finished has facts to tell.
         if self._relay is not None:
             self._relay.stop()
@@ -289,7 +289,7 @@ async def _wait_until(what: str, check: Check) -> None:
         try:
             problem = await check()
         except Exception as error:
-            problem = repr(error)[:200]
+            problem = describe(error)[:200]
             if not (is_transient(error) or isinstance(error, nats.errors.Error)):
                 logger.exception("refused")
         if problem is None:

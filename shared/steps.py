@@ -20,7 +20,7 @@ from shared.bus import backoff_seconds
 from shared.contracts.base import Event, Refusal, Reply, Request
 from shared.database import Database, Db, is_transient, wait_for
 from shared.failpoints import failpoint
-from shared.logs import begin_trace, traceparent
+from shared.logs import begin_trace, describe, traceparent
 from shared.outbox import add_events
 from shared.tables import steps
 
@@ -268,7 +268,7 @@ class StepRunner:
                     )
                     .values(
                         due_at=func.clock_timestamp() + timedelta(seconds=wait),
-                        last_error=repr(error)[:500],
+                        last_error=describe(error)[:500],
                         status="parked" if parked else "prepared",
                     )
                 )

@@ -18,6 +18,7 @@ from shared.bus import Bus
 from shared.clock import TravelClock, new_id
 from shared.contracts.base import request_subject
 from shared.contracts.operations import Travel, Whereabouts
+from shared.logs import describe
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Passenger:
                 where = await self._travel(msgspec.json.decode(message.data, type=Travel))
                 await self._connection.publish(message.reply, msgspec.json.encode(where))
             except (msgspec.MsgspecError, ValueError, nats.errors.Error) as error:
-                logger.warning("not travelled", extra={"fields": {"error": repr(error)[:200]}})
+                logger.warning("not travelled", extra={"fields": {"error": describe(error)[:200]}})
 
     async def _travel(self, request: Travel) -> Whereabouts:
         before = self._clock.offset
