@@ -11,10 +11,8 @@ from services.gateway.asks import Caller
 from services.gateway.errors import ApiError, declared
 from services.gateway.parameters import Given
 from services.gateway.slots import Slots
-from shared.contracts.stripe_gateway import ReceiveWebhook
+from shared.contracts.stripe_gateway import MAX_WEBHOOK_BYTES, ReceiveWebhook
 
-# Stripe sends whole objects, with every line of an invoice in it.
-MAX_EVENT_BYTES = 512 * 1024
 MAX_SIGNATURE_CHARACTERS = 4096
 # Stripe itself gives up after 20.
 PATIENCE_SECONDS = 10.0
@@ -27,7 +25,7 @@ PATIENCE_SECONDS = 10.0
     opt={"permission": "webhook", "unlimited": True},
     security=[{}],
     status_code=200,
-    request_max_body_size=MAX_EVENT_BYTES,
+    request_max_body_size=MAX_WEBHOOK_BYTES,
     responses=declared(400, 409, 413, 422, 429, 503, 504),
     tags=["webhooks"],
 )

@@ -157,6 +157,11 @@ class CreatePortal(Request[Portal], frozen=True, kw_only=True):
     requested_by: Text
 
 
+# Stripe sends whole objects, with every line of an invoice in it; as text in JSON it is a third
+# longer, and must fit in one message of the bus.
+MAX_WEBHOOK_BYTES = 512 * 1024
+
+
 class ReceiveWebhook(Request[Done], frozen=True, kw_only=True):
     """Verify, keep and answer; the work comes later. A bad signature or body is refused (400)."""
 

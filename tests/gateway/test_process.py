@@ -22,11 +22,10 @@ from nats.aio.msg import Msg
 
 from deploy.bus_keys import BusKeys
 from deploy.embedded import NatsServer
-from services.gateway.webhooks import MAX_EVENT_BYTES
 from shared.bus import Bus
 from shared.contracts.base import Done, event_subject, request_subject
 from shared.contracts.cost_metering import CostsRecorded
-from shared.contracts.stripe_gateway import ReceiveWebhook
+from shared.contracts.stripe_gateway import MAX_WEBHOOK_BYTES, ReceiveWebhook
 from shared.settings import Settings
 from tests.gateway.scripted import SECRET, bearer
 from tests.servers import free_port, start_nats
@@ -190,7 +189,7 @@ async def test_a_fact_on_the_bus_is_in_the_browser_within_a_second(gateway: Proc
 async def test_the_largest_webhook_passes_the_bus_byte_for_byte(
     gateway: Process, bus_keys: BusKeys
 ) -> None:
-    body = bytes(range(256)) * (MAX_EVENT_BYTES // 256)
+    body = bytes(range(256)) * (MAX_WEBHOOK_BYTES // 256)
     received: list[ReceiveWebhook] = []
 
     async def keep(message: Msg) -> None:

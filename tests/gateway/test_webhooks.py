@@ -6,10 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.webhooks import MAX_EVENT_BYTES
 from shared.bus import AnswerFailed, AnswerTimedOut, NoAnswerer
 from shared.contracts.base import Done, Refusal
-from shared.contracts.stripe_gateway import ReceiveWebhook
+from shared.contracts.stripe_gateway import MAX_WEBHOOK_BYTES, ReceiveWebhook
 from tests.gateway.scripted import ScriptedServices, app_of, bearer, client_of, settings
 
 WEBHOOK = "/api/billing/webhooks/stripe"
@@ -42,7 +41,7 @@ async def test_every_byte_arrives_as_it_was_signed(
 async def test_only_here_may_a_body_be_half_a_megabyte(
     client: httpx.AsyncClient, services: ScriptedServices
 ) -> None:
-    largest = b'"' + b"x" * (MAX_EVENT_BYTES - 2) + b'"'
+    largest = b'"' + b"x" * (MAX_WEBHOOK_BYTES - 2) + b'"'
 
     fits = await client.post(WEBHOOK, content=largest, headers=SIGNED)
     too_large = await client.post(WEBHOOK, content=largest + b" ", headers=SIGNED)

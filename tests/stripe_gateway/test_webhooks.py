@@ -11,7 +11,11 @@ from uuid import uuid4
 import pytest
 import stripe
 
-from shared.contracts.stripe_gateway import PaymentMethodsChanged, PurchasePaid
+from shared.contracts.stripe_gateway import (
+    MAX_WEBHOOK_BYTES,
+    PaymentMethodsChanged,
+    PurchasePaid,
+)
 from tests.stack import until
 from tests.stripe_gateway.shop import Shop
 from tests.stripe_sandbox.running import WEBHOOK_SECRET
@@ -106,6 +110,16 @@ BODIES = (
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:30]))
 async def test_a_signed_body_that_is_no_event_is_refused(shop: Shop, body: bytes) -> None:
     assert await shop.edge.receive(body, signed(body)) == 400
+
+
+async def test_the_largest_event_that_the_gateway_takes_is_kept_and_a_larger_one_is_named(
+    shop: Shop,
+) -> None:
+    told = event("invention.of_tomorrow")
+    body = json.dumps(told).encode().ljust(MAX_WEBHOOK_BYTES)
+    assert await shop.edge.receive(body, signed(body)) == 200
+    assert await state_of(shop, told["id"]) == ("ignored", None)
+    assert await shop.edge.receive(body + b" ", signed(body + b" ")) == 413
 
 
 async def test_both_secrets_of_a_rotation_are_accepted(shop: Shop) -> None:

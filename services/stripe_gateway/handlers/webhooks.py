@@ -7,12 +7,14 @@ from services.stripe_gateway.rules.webhooks import subject_of
 from services.stripe_gateway.store.webhooks import add_event
 from services.stripe_gateway.stripe_api.events import parse, verified
 from shared.contracts.base import Done, Refusal
-from shared.contracts.stripe_gateway import ReceiveWebhook
+from shared.contracts.stripe_gateway import MAX_WEBHOOK_BYTES, ReceiveWebhook
 from shared.database import Db
 
-MAX_BODY_BYTES = 256 * 1024
 INVALID = Refusal(
     code="invalid_webhook", detail="This is not an event that Stripe signed for us.", status=400
+)
+TOO_LARGE = Refusal(
+    code="webhook_too_large", detail="This is larger than any event of Stripe's.", status=413
 )
 WRONG_MODE = Refusal(
     code="wrong_mode", detail="This event is of the other mode, live or test.", status=400
@@ -29,9 +31,9 @@ class Webhooks:
         """Keep an event that is really Stripe's, once; `affected` is 0 for one that is known."""
         settings = self._workshop.settings
         body = request.body
-        if len(body) > MAX_BODY_BYTES or not verified(
-            body, request.signature, settings.webhook_secrets
-        ):
+        if len(body) > MAX_WEBHOOK_BYTES:
+            return TOO_LARGE
+        if not verified(body, request.signature, settings.webhook_secrets):
             return INVALID
         event = parse(body)
         if event is None:
