@@ -14,7 +14,7 @@ from services.gateway.account_translations import billing_account, credit_entry
 from services.gateway.amounts import cents_of, number_text
 from services.gateway.asks import Caller
 from services.gateway.errors import ASKING_STATUSES, WRITING_STATUSES, declared
-from services.gateway.free_workflows import free_workflows
+from services.gateway.free_workflows import FreeWorkflowCounter
 from services.gateway.paging import PageRequest, page
 from services.gateway.parameters import (
     END,
@@ -77,12 +77,15 @@ class AccountSettingsBody(RequestBody, frozen=True, kw_only=True):
     tags=["account"],
 )
 async def get_account(
-    organization_id: OrganizationId, caller: Given[Caller], clock: Given[Clock]
+    organization_id: OrganizationId,
+    caller: Given[Caller],
+    clock: Given[Clock],
+    free_workflows: Given[FreeWorkflowCounter],
 ) -> BillingAccountResponse:
     """Get the organization's billing account; the first to ask opens it."""
     account, free = await asyncio.gather(
         caller.ask(GetAccount(organization_id=organization_id)),
-        free_workflows(caller, organization_id, clock.now()),
+        free_workflows.count(caller, organization_id, clock.now()),
     )
     return billing_account(account, free)
 
@@ -100,6 +103,7 @@ async def update_account(
     data: JSONBody[AccountSettingsBody],
     caller: Given[Caller],
     clock: Given[Clock],
+    free_workflows: Given[FreeWorkflowCounter],
     idempotency_key: IdempotencyKey = None,
 ) -> BillingAccountResponse:
     """Change where invoices go, whom they name, and whether and how far to charge by itself."""
@@ -109,6 +113,8 @@ async def update_account(
         limit = cents_of(text, LIMIT, least_cents=1, most_cents=MOST_LIMIT_CENTS)
     else:
         limit = data.auto_billing_monthly_limit
+    # First, so that an account that cannot be shown is not changed behind a 503.
+    free = await free_workflows.count(caller, organization_id, clock.now())
     account = await caller.ask(
         UpdateAccount(
             organization_id=organization_id,
@@ -120,7 +126,7 @@ async def update_account(
         ),
         idempotency_key=idempotency_key,
     )
-    return billing_account(account, await free_workflows(caller, organization_id, clock.now()))
+    return billing_account(account, free)
 
 
 def _buyer(body: BuyerBody | UnsetType) -> Buyer | UnsetType:

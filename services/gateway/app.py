@@ -27,6 +27,7 @@ from services.gateway.checkouts import Counter
 from services.gateway.edge import OutgoingHeaders, TraceMiddleware
 from services.gateway.errors import EXCEPTION_HANDLERS, NOT_FOUND, response_of
 from services.gateway.events import StreamLimits
+from services.gateway.free_workflows import FreeWorkflowCounter
 from services.gateway.gauges import Gauges
 from services.gateway.invoice_desk import InvoiceDesk
 from services.gateway.jwks import PublishedKeys, fetch_from
@@ -89,6 +90,7 @@ def create_app(
         dependencies={
             **_for_each_request(settings, bus, clock, account_ids),
             "account_ids": _given(account_ids),
+            "free_workflows": _given(FreeWorkflowCounter()),
             "clock": _given(clock),
             "wall_clock": _given(wall_clock or clock),
             "settings": _given(settings),
