@@ -84,5 +84,12 @@ def _count(scope: Scope, status: int, seconds: float) -> None:
     handler = scope.get("route_handler")
     if handler is None or not handler.opt.get("quiet"):
         level = logging.INFO if method != "GET" or status >= 500 else logging.DEBUG
-        fields = {"method": method, "route": route, "status": status, "seconds": seconds}
+        who = scope.get("user")
+        fields = {
+            "method": method,
+            "route": route,
+            "status": status,
+            "seconds": seconds,
+            "principal": who.name if who is not None else None,
+        }
         logger.log(level, "request", extra={"fields": fields})

@@ -266,6 +266,21 @@ async def test_no_token_and_no_secret_reaches_a_log_or_an_answer(
     assert repr(settings()).count("another secret") == 0
 
 
+async def test_a_change_is_logged_with_who_asked_for_it(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="services.gateway")
+
+    await client.post(OVERRIDES, json=PRICE, headers=bearer(token(sub="root", operator=True)))
+    await client.post(OVERRIDES, json=PRICE)
+
+    told = [vars(each)["fields"] for each in caplog.records if each.message == "request"]
+    assert [(each["principal"], each["status"]) for each in told] == [
+        ("user:root", 201),
+        (None, 401),
+    ]
+
+
 async def test_the_callers_trace_goes_on(client: httpx.AsyncClient) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {**bearer(), "traceparent": f"00-{trace}-b7ad6b7169203331-01"}

@@ -48,6 +48,23 @@ async def standing(customer: Customer) -> list[tuple[str, str]]:
     return [(each.invoice_number[-1], each.status) for each in await customer.invoices()]
 
 
+async def test_who_takes_back_an_invoice_or_sets_terms_is_logged(
+    customer: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="services.invoicing")
+    await customer.complete()
+    invoice = await customer.invoice()
+    await customer.ask(voiding(customer, invoice))
+    await customer.terms(discount_basis_points=1000)
+    told: dict[str, Any] = {each.message: vars(each).get("fields") for each in caplog.records}
+    assert told["invoice made void"] == {
+        "invoice_id": invoice.invoice_id,
+        "requested_by": "operator",
+    }
+    assert told["billing terms set"]["requested_by"] == "operator"
+    assert told["billing terms set"]["changes"]["discount_basis_points"] == 1000
+
+
 async def test_a_void_invoice_gives_its_credits_back_and_its_usage_is_billed_anew(
     customer: Customer,
 ) -> None:

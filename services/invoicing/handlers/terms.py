@@ -1,5 +1,6 @@
 """How organizations are billed beyond their plans: what operators see and set."""
 
+import logging
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ from services.invoicing.store.profiles import find_profile, lock_profile, save_p
 from services.invoicing.tables import ProfileRow
 from shared.contracts.invoicing import BillingTerms, GetBillingTerms, SetBillingTerms
 from shared.database import Db
+
+logger = logging.getLogger(__name__)
 
 
 async def get_terms(request: GetBillingTerms, db: Db) -> BillingTerms:
@@ -36,6 +39,12 @@ async def set_terms(request: SetBillingTerms, db: Db) -> BillingTerms:
         changes["tax_name"] = request.tax_name
     profile = msgspec.structs.replace(await lock_profile(db, request.organization_id), **changes)
     await save_profile(db, profile)
+    told = {
+        "organization_id": request.organization_id,
+        "requested_by": request.requested_by,
+        "changes": changes,
+    }
+    logger.info("billing terms set", extra={"fields": told})
     return _terms(profile)
 
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002 -- the methods of a step have their form
 
+import logging
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -22,6 +23,8 @@ from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.invoicing import InvoiceVoided, VoidInvoice
 from shared.database import Db
 from shared.steps import AnsweringStep
+
+logger = logging.getLogger(__name__)
 
 
 class Voiding(msgspec.Struct, frozen=True):
@@ -55,6 +58,8 @@ class VoidsInvoice(AnsweringStep[VoidInvoice, Voiding, CreditBalance]):
         if refusal is not None:
             return refusal
         await invoices.save_invoices(db, [rules.void(row, request.reason, db.now)])
+        told = {"invoice_id": row.invoice_id, "requested_by": request.requested_by}
+        logger.info("invoice made void", extra={"fields": told})
         return Voiding(request.organization_id, request.invoice_id)
 
     async def call(self, step_id: str, state: Voiding) -> CreditBalance:
