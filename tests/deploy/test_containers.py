@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import get_type_hints
 
 import asyncpg
 import httpx
@@ -121,6 +122,54 @@ def test_every_variable_is_a_setting_that_the_process_knows(name: str) -> None:
     known = {field.name.upper() for field in msgspec.structs.fields(SETTINGS_OF[name])}
     declared = COMPOSE.services[name].environment
     assert {variable.removesuffix("_FILE") for variable in declared} <= known
+
+
+# Settings that no container is told, and why.
+NOT_TOLD = {
+    "TIME_MACHINE": "is refused in production, and nothing travels here",
+    "MAIL_FOLDER": "is refused in production; mail goes to a server or nowhere",
+    "FRONTEND_FOLDER": "the page is built into the image",
+}
+# Settings whose default is what is right on one machine, and not here.
+OTHERWISE = {
+    "ENVIRONMENT",
+    "AUTH_MODE",
+    "PUBLIC_NATS_URL",
+    "STRIPE_API_BASE",
+    "BILLING_PAGE_URL",
+    "SANDBOX_PUBLIC_URL",
+}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_every_setting_of_a_process_can_be_given_to_its_container(name: str) -> None:
+    declared = {each.removesuffix("_FILE") for each in COMPOSE.services[name].environment}
+    known = {field.name.upper() for field in msgspec.structs.fields(SETTINGS_OF[name])}
+    # The sandbox plays somebody who knows of no bus.
+    bus = {"NATS_URL", "NATS_CREDENTIALS"} if name == SANDBOX else set()
+    assert known - declared == known & {*NOT_TOLD, *bus}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_setting_that_is_not_given_is_as_it_is_without_containers(name: str) -> None:
+    kind = SETTINGS_OF[name]
+    for field in msgspec.structs.fields(kind):
+        variable = field.name.upper()
+        value = COMPOSE.services[name].environment.get(variable, "")
+        match = re.fullmatch(rf"\$\{{{variable}:-(.+)\}}", value)
+        if match is None or field.required or variable in OTHERWISE:
+            continue
+        rule = get_type_hints(kind, include_extras=True)[field.name]
+        assert msgspec.convert(match[1], rule, strict=False) == field.default, variable
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    table = readme.partition("## Configuration")[2].partition("## Operation")[0]
+    for name, kind in SETTINGS_OF.items():
+        told = {field.name.upper() for field in msgspec.structs.fields(kind)}
+        missing = {each for each in told if f"`{each}`" not in table}
+        assert missing <= {"SANDBOX_HOME", "SANDBOX_WEBHOOK_URL", "SANDBOX_PUBLIC_URL"}, name
 
 
 def test_servers_are_set_up_as_the_embedded_ones() -> None:
