@@ -167,7 +167,7 @@ async def check_bus(environment: Environment) -> list[str]:
 
 def _monitor_of(environment: Environment) -> str:
     host = urlsplit(environment.get("NATS_URL") or default_nats_url()).hostname
-    return f"http://{host}:8222"
+    return f"http://{host}:{environment.get('NATS_MONITOR_PORT') or 8222}"
 
 
 def _get(url: str) -> bytes:

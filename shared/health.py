@@ -17,11 +17,20 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 STALE_BEAT_SECONDS = 5.0
-# A loop stuck for this long cannot even answer a probe: the watchdog ends the process.
-STUCK_SECONDS = 15.0
 STUCK_EXIT_CODE = 70
-# Work that waits this long while nothing is finished means that a consumer is dead.
-NO_PROGRESS_SECONDS = 60.0
+
+
+class HealthTimes(msgspec.Struct, frozen=True):
+    """How long something may stand still before it is told, or ends the process."""
+
+    # A loop stuck for this long cannot even answer a probe: the watchdog ends the process.
+    stuck_seconds: float = 15.0
+    # Work that waits this long while nothing is finished means that a consumer is dead.
+    no_progress_seconds: float = 60.0
+    # Whoever says so long that it is not alive, ends: a container engine starts anew what has
+    # ended, and only marks what is not healthy.
+    dead_seconds: float = 120.0
+
 
 messages_total = Counter(
     "billing_messages_total", "Messages by consumer and outcome", ["consumer", "outcome"]
@@ -41,7 +50,7 @@ Check = Callable[[], Awaitable[str | None]]
 class Progress:
     """What one consumer or job has got done; it is stuck when work waits and nothing moves."""
 
-    def __init__(self, name: str, limit_seconds: float = NO_PROGRESS_SECONDS) -> None:
+    def __init__(self, name: str, limit_seconds: float) -> None:
         self.name = name
         self.is_gone = False
         # What this process waits for, and would not get by starting anew.
@@ -88,14 +97,8 @@ class Progress:
 class Health:
     """What `/livez`, `/readyz` and `/metrics` answer, and the watchdog behind them."""
 
-    def __init__(
-        self,
-        *,
-        stuck_seconds: float = STUCK_SECONDS,
-        no_progress_seconds: float = NO_PROGRESS_SECONDS,
-    ) -> None:
-        self._stuck_seconds = stuck_seconds
-        self._no_progress_seconds = no_progress_seconds
+    def __init__(self, times: HealthTimes | None = None) -> None:
+        self._times = times or HealthTimes()
         self._beat_at = time.monotonic()
         self._progress: list[Progress] = []
         self._checks: list[tuple[str, Check]] = []
@@ -107,7 +110,7 @@ class Health:
 
     def follow(self, name: str) -> Progress:
         """Watch the progress of a consumer or job."""
-        progress = Progress(name, self._no_progress_seconds)
+        progress = Progress(name, self._times.no_progress_seconds)
         self._progress.append(progress)
         return progress
 
@@ -116,7 +119,9 @@ class Health:
         self._checks.append((name, check))
 
     def guard_process(self) -> None:
-        """End this process when its loop is stuck; not for a loop that shares its process."""
+        """End this process when its loop is stuck, or when it has not been alive for long; not
+        for a loop that shares its process.
+        """
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     async def beat(self) -> None:
@@ -129,14 +134,21 @@ class Health:
             self._done.set()
 
     def _watch(self) -> None:
-        looked_at = time.monotonic()
+        looked_at = lived_at = time.monotonic()
         while not self._done.wait(BEAT_SECONDS):
             now = time.monotonic()
             paused = now - looked_at > 2 * BEAT_SECONDS
             looked_at = now
             # After a pause of the whole process the loop has had no chance to beat either.
-            if not paused and now - self._beat_at > self._stuck_seconds:
+            if not paused and now - self._beat_at > self._times.stuck_seconds:
                 logger.critical("event loop stuck, ending the process")
+                os._exit(STUCK_EXIT_CODE)
+            problems = self.live_problems()
+            if paused or not problems:
+                lived_at = now
+            elif now - lived_at > self._times.dead_seconds:
+                told = {"problems": problems}
+                logger.critical("not alive, ending the process", extra={"fields": told})
                 os._exit(STUCK_EXIT_CODE)
 
     def live_problems(self) -> Sequence[str]:

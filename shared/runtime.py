@@ -19,7 +19,7 @@ from shared.bus import Bus, backoff_seconds, disconnect
 from shared.clock import Clock, TravelClock, clock_of
 from shared.consumers import Consumer, Ladder
 from shared.database import Database, is_transient
-from shared.health import NO_PROGRESS_SECONDS, STUCK_SECONDS, Check, Health, Progress
+from shared.health import Check, Health, HealthTimes, Progress
 from shared.jobs import FORGET_SECONDS, Migrations, Monitor, forget_old_rows, repeat, replay
 from shared.logs import begin_trace, describe
 from shared.outbox import Relay
@@ -42,8 +42,7 @@ class Times(msgspec.Struct, frozen=True):
     ladder: Ladder = Ladder()
     steps: StepTimes = StepTimes()
     relay_lease_seconds: float = 30.0
-    stuck_seconds: float = STUCK_SECONDS
-    no_progress_seconds: float = NO_PROGRESS_SECONDS
+    health: HealthTimes = HealthTimes()
     monitor_seconds: float = 5.0
     # What takes longer to finish is left to another replica; containers are given more than this.
     drain_seconds: float = 20.0
@@ -87,10 +86,7 @@ class Runtime:
         self.service = service
         self.settings = settings_as(service.settings, settings)
         self.times = times or Times()
-        self.health = Health(
-            stuck_seconds=self.times.stuck_seconds,
-            no_progress_seconds=self.times.no_progress_seconds,
-        )
+        self.health = Health(self.times.health)
         self.health.starting = True
         self.database = Database(settings.database_url, clock or clock_of(settings), service.name)
         self.bus: Bus

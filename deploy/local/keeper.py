@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.embedded import ServerFailed
-from deploy.local.parts import Part
+from deploy.local.parts import Part, Probed
 from deploy.local.screen import Screen
 
 POLL_SECONDS = 0.2
+# How often a part is asked whether it lives, and how many times in a row it may say no.
+PROBE_SECONDS = 10.0
+MOST_FAILURES = 6
 # A part that dies more often than this is given up.
 MAX_RESTARTS = 5
 WITHIN_SECONDS = 300
@@ -72,11 +75,24 @@ class Keeper:
             raise failures.exceptions[0] from None
 
     async def _watch(self, name: str, part: Part) -> None:
+        failures, probed_at = 0, time.monotonic()
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            if part.is_running and time.monotonic() - probed_at >= PROBE_SECONDS:
+                failures = 0 if await self._is_alive(part) else failures + 1
+                probed_at = time.monotonic()
+                if failures >= MOST_FAILURES:
+                    self._screen.say(f"{name} runs, and is not alive.", style="red")
+                    await self._call(part.kill)
             if not part.is_running:
                 self._screen.say(f"{name} has died. {self._last_lines(name)}", style="red")
                 await self._restart(name, part)
+                failures, probed_at = 0, time.monotonic()
+
+    async def _is_alive(self, part: Part) -> bool:
+        if not isinstance(part, Probed):
+            return True
+        return await asyncio.get_running_loop().run_in_executor(self._threads, part.is_alive)
 
     async def _restart(self, name: str, part: Part) -> None:
         while True:

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from deploy.embedded import NatsServer, Postgres
 from deploy.embedded.process import Child
@@ -39,6 +39,15 @@ class Part(Protocol):
 
     def kill(self) -> None:
         """End it at once."""
+        ...
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """A part that can be asked whether it still gets anything done."""
+
+    def is_alive(self) -> bool:
+        """What it answers to a probe; no answer is a no."""
         ...
 
 
@@ -85,10 +94,17 @@ class ServiceProcess:
         """End it at once."""
         self._child.kill()
 
+    def is_alive(self) -> bool:
+        """Whether its `/livez` says that it works."""
+        return self._is_fine("/livez")
+
     def _is_ready(self) -> bool:
+        return self._is_fine("/readyz")
+
+    def _is_fine(self, path: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=3)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", path)
             return connection.getresponse().status == http.client.OK
         except (OSError, http.client.HTTPException):
             return False

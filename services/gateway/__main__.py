@@ -1,9 +1,9 @@
 """The gateway's process: `python -m services.gateway`."""
 
+import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
 from socket import socket
 
 import uvicorn
@@ -20,21 +20,31 @@ from shared.logs import configure
 from shared.settings import SettingsError, load
 from shared.travel import Passenger
 
+# How long a gateway that was told to stop goes on as before, but for its /readyz: so long, and
+# longer than between two probes, it takes until everybody sends requests elsewhere.
+LEAVING_SECONDS = 3
+LOOKS_A_SECOND = 20
 # What is under way when we are told to stop may take this long to finish.
 GRACE_SECONDS = 30
 MAX_CONNECTIONS = 2000
 
 
 class DrainingServer(uvicorn.Server):
-    """Ends live streams first, because they would otherwise outlast every grace."""
+    """Says first that it leaves, then ends live streams, which would outlast every grace."""
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, health: Health, live: LiveEvents) -> None:
         super().__init__(config)
-        self._drain = drain
+        self._health = health
+        self._live = live
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Take no more connections, finish what is under way."""
-        self._drain()
+        """Serve who has not heard yet, take no more connections, finish what is under way."""
+        self._health.draining = True
+        for _ in range(LEAVING_SECONDS * LOOKS_A_SECOND):
+            if self.force_exit:  # a second signal: nobody is waited for
+                break
+            await asyncio.sleep(1 / LOOKS_A_SECOND)
+        self._live.stop()
         await super().shutdown(sockets)
 
 
@@ -51,10 +61,6 @@ async def serve(settings: GatewaySettings) -> None:
 
     async def bus_problem() -> str | None:
         return None if bus.connection.is_connected else "not connected"
-
-    def drain() -> None:
-        health.draining = True
-        live.stop()
 
     health.require("bus", bus_problem)
     config = uvicorn.Config(
@@ -76,14 +82,18 @@ async def serve(settings: GatewaySettings) -> None:
     health.guard_process()
     beat = asyncio.create_task(health.beat())
     try:
-        await DrainingServer(config, drain).serve()
+        await DrainingServer(config, health, live).serve()
     finally:
         beat.cancel()
         await bus.close()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the settings and serve; a wrong setting is one sentence."""
+    argparse.ArgumentParser(
+        prog="python -m services.gateway",
+        description="The HTTP edge: API and web page. Settings come from the environment.",
+    ).parse_args(arguments)
     try:
         settings = load(GatewaySettings)
         check(settings)

@@ -1,5 +1,6 @@
 """`python -m services.stripe_sandbox`."""
 
+import argparse
 import asyncio
 import sys
 from typing import Any
@@ -43,8 +44,12 @@ async def serve(settings: SandboxSettings) -> None:
     await uvicorn.Server(config).serve()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the settings and serve; a wrong setting is one sentence."""
+    argparse.ArgumentParser(
+        prog="python -m services.stripe_sandbox",
+        description="A Stripe where no card is real. Settings come from the environment.",
+    ).parse_args(arguments)
     try:
         settings = load(SandboxSettings)
         configure("stripe_sandbox", settings.log_level)

@@ -11,15 +11,21 @@ import pytest
 from shared.bus import AnswerFailed
 from shared.contracts.base import Event
 from shared.database import Db
-from shared.health import STUCK_EXIT_CODE, Health, Progress
-from shared.runtime import Runtime
+from shared.health import STUCK_EXIT_CODE, Health, HealthTimes, Progress
+from shared.runtime import Runtime, Times
 from tests.chassis.contracts.shop import OrderPlaced, PlaceOrder
 from tests.chassis.stage import TIMES, Stage, order
 from tests.chassis.toys import Ledger, Shop
 from tests.stack import until
 
 DURABLE = "ledger-event-shop-order_placed"
-HASTY = msgspec.structs.replace(TIMES, no_progress_seconds=0.5)
+
+
+def times_of(**health: float) -> Times:
+    return msgspec.structs.replace(TIMES, health=HealthTimes(**health))
+
+
+HASTY = times_of(no_progress_seconds=0.5)
 
 
 async def problems(runtime: Runtime, path: str) -> list[str]:
@@ -211,7 +217,7 @@ async def test_a_check_that_hangs_is_a_problem_after_two_seconds() -> None:
 
 
 async def test_the_watchdog_ends_a_process_whose_loop_is_stuck(stage: Stage) -> None:
-    times = msgspec.json.encode(msgspec.structs.replace(TIMES, stuck_seconds=2)).decode()
+    times = msgspec.json.encode(times_of(stuck_seconds=2)).decode()
     with stage.process("ledger", TOY_TIMES=times) as stuck:
         await stuck.ready()
         await stage.publish(order("one", "stuck:60"))
@@ -236,3 +242,23 @@ async def test_a_loop_that_has_ended_is_not_alive(stage: Stage) -> None:
         ledger._spawn(end())
         (problem,) = await until(lambda: live(ledger), bool)
     assert problem.endswith("end has ended")
+
+
+async def test_the_watchdog_ends_a_process_that_has_not_been_alive_for_long(stage: Stage) -> None:
+    hasty = times_of(no_progress_seconds=1, dead_seconds=1)
+    with stage.process("ledger", TOY_TIMES=msgspec.json.encode(hasty).decode()) as dead:
+        await dead.ready()
+        await stage.publish(order("one", "slow:60"))
+        assert await dead.exit_code() == STUCK_EXIT_CODE
+        line = await dead.logs("not alive")
+    assert line["problems"] == [f"{DURABLE} makes no progress"]
+
+
+async def test_what_moves_in_time_again_is_not_ended(stage: Stage) -> None:
+    patient = times_of(no_progress_seconds=0.5, dead_seconds=3)
+    with stage.process("ledger", TOY_TIMES=msgspec.json.encode(patient).decode()) as slow:
+        await slow.ready()
+        await stage.publish(order("one", "slow:2"))
+        await slow.answers("/livez", 503)
+        await slow.answers("/livez", 200)
+        await stage.has_effects("ledger", "one")

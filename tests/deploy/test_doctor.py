@@ -197,6 +197,9 @@ def monitor(server: NatsServer) -> dict[str, str]:
 async def test_our_bus_and_its_streams_are_safe(home: Path, tmp_path: Path) -> None:
     async with bus_of(home, tmp_path) as server:
         assert await doctor.check_bus(monitor(server)) == []
+        # As `make run` was told it.
+        port = {"NATS_URL": server.url, "NATS_MONITOR_PORT": str(server.monitor_port)}
+        assert await doctor.check_bus(port) == []
         assert await doctor.check_streams(monitor(server), home) == []
 
 

@@ -40,10 +40,25 @@ class FakePart:
         self.stop()
 
 
+class Undead(FakePart):
+    """A part that runs, and is alive again once it was started anew, or never."""
+
+    def __init__(self, *, heals: bool) -> None:
+        super().__init__()
+        self.heals = heals
+        self.probes = 0
+
+    def is_alive(self) -> bool:
+        self.probes += 1
+        # A single failure is nobody's reason to start anew.
+        return self.probes % 2 == 0 if self.heals else self.starts > 1
+
+
 @pytest.fixture
 def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keeper:
     monkeypatch.setattr(keeping, "FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(keeping, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(keeping, "PROBE_SECONDS", 0.01)
     (tmp_path / "part.log").write_text("".join(f"line {number}\n" for number in range(1000)))
     return Keeper(Screen(), tmp_path)
 
@@ -68,6 +83,34 @@ async def test_what_dies_is_started_again_and_the_end_of_its_log_is_shown(
     assert "line 989\n" not in shown
     assert "line 990\n" in shown
     assert "It does not start." in shown
+    await keeper.stop()
+
+
+async def test_what_runs_and_is_not_alive_is_ended_and_started_again(
+    keeper: Keeper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = Undead(heals=False)
+    await keeper.start({"part": part})
+    watching = asyncio.create_task(keeper.watch())
+    async with asyncio.timeout(10):
+        while part.starts == 1:
+            await asyncio.sleep(0.01)
+    await settled(part)
+    watching.cancel()
+    assert part.probes >= keeping.MOST_FAILURES
+    assert "part runs, and is not alive." in capsys.readouterr().out
+    await keeper.stop()
+
+
+async def test_what_fails_a_probe_now_and_then_goes_on(keeper: Keeper) -> None:
+    part = Undead(heals=True)
+    await keeper.start({"part": part})
+    watching = asyncio.create_task(keeper.watch())
+    async with asyncio.timeout(10):
+        while part.probes < 4 * keeping.MOST_FAILURES:
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    assert part.starts == 1
     await keeper.stop()
 
 

@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 
 from deploy.bus_keys import BusKeys
 from deploy.embedded import NatsServer
+from services.gateway.__main__ import LEAVING_SECONDS
 from shared.bus import Bus
 from shared.contracts.base import Done, event_subject, request_subject
 from shared.contracts.cost_metering import CostsRecorded
@@ -223,8 +224,30 @@ async def test_told_to_stop_it_ends_streams_and_leaves_in_peace(gateway: Process
         assert await stream.next() is None
 
     status = await asyncio.to_thread(gateway.child.wait, PATIENCE_SECONDS)
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < LEAVING_SECONDS + 5.0
     assert status == 0
+
+
+async def test_told_to_stop_it_says_so_and_serves_who_has_not_heard(gateway: Process) -> None:
+    gateway.child.send_signal(signal.SIGTERM)
+    await until_ready(gateway, 503)
+    # Each of them on a connection of its own.
+    assert httpx.get(f"{gateway.url}/api/billing/config").status_code == 200
+    assert httpx.get(f"{gateway.url}/livez").status_code == 200
+    assert httpx.get(f"{gateway.url}/readyz").json()["problems"] == ["draining"]
+    assert await asyncio.to_thread(gateway.child.wait, PATIENCE_SECONDS) == 0
+
+
+@pytest.mark.parametrize("name", ["gateway", "stripe_sandbox"])
+def test_help_is_printed_and_nothing_started(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"services.{name}", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    assert done.stdout.startswith(f"usage: python -m services.{name}")
 
 
 async def test_after_the_bus_was_gone_the_browser_is_told_to_fetch_everything(
