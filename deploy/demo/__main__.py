@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from deploy.credentials import OPERATOR, NotIssued
+from deploy.asking import USER, NotDone
 from deploy.demo.api import Api, connect
 from deploy.demo.furnish import furnish
 from deploy.demo.place import DemoFailed, Place
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not place.answers():
                 place.start(console, ending)
             return asyncio.run(show(place, options, console))
-        except (DemoFailed, NotIssued) as error:
+        except (DemoFailed, NotDone) as error:
             sys.stderr.write(f"{error}\n")
             return 1
         except httpx.HTTPError as error:
@@ -56,9 +56,9 @@ async def show(place: Place, options: argparse.Namespace, console: Console) -> i
     calls = load_calls(folder, now)[: options.calls]
     calls.sort(key=lambda call: call.occurred_at)
     settings = Settings(
-        nats_url=place.nats_url, nats_credentials=str(place.home / "keys" / f"{OPERATOR}.creds")
+        nats_url=place.nats_url, nats_credentials=str(place.home / "keys" / f"{USER}.creds")
     )
-    bus = await Bus.connect(settings, OPERATOR)
+    bus = await Bus.connect(settings, USER)
     try:
         async with connect(place, place.token()) as http:
             await furnish(http, ORGANIZATIONS[0], console)

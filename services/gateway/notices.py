@@ -8,6 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 
 from services.gateway.asks import Caller
+from services.gateway.document_routes import CONTENT_SECURITY, HTML
 from services.gateway.errors import ASKING_STATUSES, declared
 from services.gateway.paging import PageRequest, page
 from services.gateway.parameters import (
@@ -26,13 +27,6 @@ from shared.contracts.notices import (
     NoticeKind,
     NoticeRaised,
     Severity,
-)
-
-HTML = "text/html"
-# A mail as it looks: its own style, a link, nothing else.
-CONTENT_SECURITY = (
-    "default-src 'none'; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from nats.aio.msg import Msg
 
-from deploy import credentials
+from deploy import asking, credentials
 from shared.bus import REFUSAL_HEADER
 from shared.contracts.base import Refusal, Reply
 from shared.contracts.cost_metering import AgentRegistered, RegisterAgent
@@ -89,7 +89,7 @@ async def test_a_refused_registration_gives_no_credential(
 async def test_without_a_meter_it_says_so(our_bus: OurBus, common: list[str]) -> None:
     code, output, errors = await run("--organization", "acme", "--nats-url", our_bus.url, *common)
     assert (code, output) == (1, "")
-    assert errors == "The agent could not be registered: cost_metering is not answering.\n"
+    assert errors == "cost_metering gave no answer: cost_metering is not answering.\n"
 
 
 async def test_without_a_bus_it_says_so(
@@ -98,11 +98,11 @@ async def test_without_a_bus_it_says_so(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(credentials, "CONNECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(asking, "CONNECT_TIMEOUT_SECONDS", 0.2)
     url = f"nats://127.0.0.1:{free_port()}"
     arguments = ["--organization", "acme", "--nats-url", url, *common]
     assert await asyncio.to_thread(credentials.main, arguments) == 1
-    assert capsys.readouterr().err == f"{url} does not answer; is `make run` running?\n"
+    assert capsys.readouterr().err == f"{url} does not let us in; is `make run` running?\n"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ RUNNING: frozenset[SubscriptionStatus] = frozenset(
 PAID: frozenset[str] = frozenset({"paid", "no_payment_required"})
 UNDER_WAY: frozenset[PurchaseStatus] = frozenset({"open", "processing"})
 SETTLED: frozenset[ChargeStatus] = frozenset({"succeeded", "refunded", "partially_refunded"})
-INQUIRIES = frozenset({"warning_needs_response", "warning_under_review", "warning_closed"})
 WITHDRAWN = frozenset({"needs_response", "under_review", "lost"})
 DISPUTE_STAGES: dict[str, DisputeStage] = {
     "warning_needs_response": "inquiry",

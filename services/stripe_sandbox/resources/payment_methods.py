@@ -116,7 +116,6 @@ def retrieve_of_customer(work: Work, _params: Body, customer_id: str, method_id:
     return body
 
 
-OF_ONE = shape(type=KIND, allow_redisplay=REDISPLAY)
 OF_CUSTOMER = "/v1/customers/{customer:str}/payment_methods"
 ENDPOINTS = (
     post(URL, create, CREATE, public=True),
