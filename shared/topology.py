@@ -25,8 +25,17 @@ HEADER_BYTES = 4096
 MAX_FACT_BYTES = 128 * 1024
 GIBIBYTE = 1024**3
 
-# Unread usage of one agent; beyond it that agent alone is told to wait.
-MAX_ENVELOPES_PER_AGENT = 10_000
+# Unread usage of one agent and kind; beyond it that agent alone is told to wait, and keeps on its
+# own disk what it has. A call every two seconds fills it in more than an hour without a meter, and
+# a client that sends as fast as it does, five envelopes a second, in seven minutes.
+#
+# An envelope is at most 64 KiB and a header, so one agent holds at most 3 kinds x 2,000 x 68 KiB
+# = 0.39 GiB, a tenth of the stream: no one agent, and no ten, can fill it. (At 10,000 it took two.)
+# A thousand agents of one organization, which is its cap, still can, if all of them send envelopes
+# of full size for nothing: what rules that out as well, 20 each, would make every agent wait four
+# seconds into any pause of the meter's. What an honest one sends is 1 to 3 KiB: a thousand agents
+# of that kind stay below 4 GiB with 1,400 envelopes each.
+MAX_ENVELOPES_PER_AGENT = 2_000
 
 USAGE = StreamConfig(
     name="USAGE",
@@ -98,13 +107,27 @@ async def declare(
     """Make streams and durables as written here; what exists is brought up to date."""
     for stream in streams:
         try:
-            await js.stream_info(stream.name or "")
+            standing = await js.stream_info(stream.name or "")
         except NotFoundError:
             await js.add_stream(stream)
         else:
-            await js.update_stream(stream)
+            await js.update_stream(await _without_loss(js, stream, standing.config))
     for stream_name, name in RETIRED:
         with suppress(NotFoundError):
             await js.delete_consumer(stream_name, name)
     for consumer in durables:
         await js.add_consumer(consumer.stream, consumer.config())
+
+
+async def _without_loss(
+    js: JetStreamContext, wanted: StreamConfig, standing: StreamConfig
+) -> StreamConfig:
+    """Leave a subject's limit as it is while more waits there than half of a lower one: what stands
+    beyond a limit that is lowered is deleted by the server, the oldest first.
+    """
+    old, new = standing.max_msgs_per_subject or -1, wanted.max_msgs_per_subject or -1
+    if new < 0 or 0 < old <= new:
+        return wanted
+    told = await js.stream_info(wanted.name or "", subjects_filter=">")
+    most = max((told.state.subjects or {}).values(), default=0)
+    return wanted if 2 * most <= new else wanted.evolve(max_msgs_per_subject=old)

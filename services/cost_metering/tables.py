@@ -272,13 +272,14 @@ producers = Table(
     Index("producers_holes", "last_seen_at", postgresql_where=text("NOT complete")),
 )
 
-# Agents that were given a credential, counted against the organization's cap.
+# Agents that may still hold a credential, counted against the organization's cap.
 agents = Table(
     "agents",
     metadata,
     Column("organization_id", Text, primary_key=True),
     Column("agent_id", Text, primary_key=True),
     Column("registered_at", Moment, nullable=False),
+    Column("last_issued_at", Moment, nullable=False),
 )
 
 with_chassis(metadata)

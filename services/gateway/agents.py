@@ -38,7 +38,7 @@ async def issue_agent_credentials(
     caller: Given[Caller],
     issuer: Given[CredentialIssuer | None],
     wall_clock: Given[Clock],
-    idempotency_key: IdempotencyKey = None,
+    idempotency_key: IdempotencyKey = None,  # noqa: ARG001 -- taken, and not passed on
 ) -> AgentCredentialResponse:
     """Give an agent an hour's credential for its own subjects of the bus.
 
@@ -49,10 +49,9 @@ async def issue_agent_credentials(
         raise ApiError(
             503, "credentials_not_configured", "This installation issues no agent credentials."
         )
-    await caller.ask(
-        RegisterAgent(organization_id=organization_id, agent_id=agent_id),
-        idempotency_key=idempotency_key,
-    )
+    # Without the key: counting an agent twice counts it once, and an answer that was kept from
+    # last week would leave an agent uncounted that gets a credential today.
+    await caller.ask(RegisterAgent(organization_id=organization_id, agent_id=agent_id))
     credential = issue_agent_credential(
         issuer.signing_seed,
         issuer.agents_account,

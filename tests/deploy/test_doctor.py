@@ -216,7 +216,7 @@ async def test_streams_and_consumers_that_are_not_as_declared_are_found(
         await js.delete_stream("EVENTS")
         missing = await doctor.check_streams(monitor(server), home)
         await bus.close()
-    assert problems[0].startswith("Stream USAGE has max_msgs_per_subject=5, declared is 10000;")
+    assert problems[0].startswith("Stream USAGE has max_msgs_per_subject=5, declared is 2000;")
     assert problems[1].startswith(f"Consumer {durable.name} could not be looked at")
     assert any(problem.startswith("Stream EVENTS could not be") for problem in missing)
     for problem in (*problems, *missing):

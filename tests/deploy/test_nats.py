@@ -17,7 +17,7 @@ from deploy.bus_keys import BusKeys
 from deploy.embedded import NatsServer, PortTaken, ServerFailed
 from deploy.services import load_services
 from deploy.setup import make_keys
-from shared.topology import EVENTS, RETIRED, Durable
+from shared.topology import EVENTS, RETIRED, USAGE, Durable, declare
 from tests.deploy.bus import OurBus, new_organization, usage_of
 from tests.servers import free_port, start_nats
 
@@ -119,3 +119,25 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> 
     server = NatsServer(tmp_path, free_port(), free_port(), "resolver: {")
     with pytest.raises(ServerFailed, match="Parse error"):
         server.start()
+
+
+async def test_a_limit_that_is_lowered_takes_no_usage_that_waits(
+    tmp_path: Path, keys: BusKeys
+) -> None:
+    server = start_nats(tmp_path, keys)
+    organization_id = new_organization()
+    async with AsyncExitStack() as connections:
+        bus = OurBus(server.url, connections, keys)
+        await bus.declare()
+        agent = await bus.agent(organization_id)
+        for _ in range(5):
+            await agent.ask(usage_of(organization_id))
+        for room in (3, 3, 10):
+            await declare(bus.js, streams=[USAGE.evolve(max_msgs_per_subject=room)])
+            assert await bus.stored(organization_id) == 5
+        # And once what waited has been read, the limit is as it is declared.
+        await bus.js.purge_stream(USAGE.name or "")
+        await declare(bus.js, streams=[USAGE.evolve(max_msgs_per_subject=3)])
+        found = await bus.js.stream_info(USAGE.name or "")
+    server.stop()
+    assert found.config.max_msgs_per_subject == 3

@@ -243,7 +243,7 @@ async def test_an_agent_gets_a_credential_of_its_own_once_it_is_counted(
     assert body["nats_url"] == "nats://127.0.0.1:4222"
     assert body["expires_at"] == "2026-11-22T13:00:00Z"
     assert services.last.request == RegisterAgent(organization_id="acme", agent_id="agent-1")
-    assert services.last.idempotency_key == "key-1"
+    assert services.last.idempotency_key is None
     assert services.last.principal == "service:platform"
 
 

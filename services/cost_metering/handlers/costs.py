@@ -122,7 +122,7 @@ async def register_agent(request: RegisterAgent, db: Db) -> AgentRegistered | Re
     if not await producers.add_agent(db, request.organization_id, request.agent_id, MAX_AGENTS):
         return Refusal(
             code="agent_limit_reached",
-            detail=f"This organization already has {MAX_AGENTS} agents.",
+            detail=f"{MAX_AGENTS} agents of this organization got credentials within a day.",
         )
     return AgentRegistered(agents=await producers.count_agents(db, request.organization_id))
 

@@ -1,14 +1,19 @@
 """Watermarks: what each producer's gapless sequence has brought, and the agents that may send."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text, update
 
 from services.cost_metering.tables import agents
 from shared.contracts.cost_metering import ProducerHole
+from shared.credentials import MAX_LIFETIME
 from shared.database import Db
 
+# An agent counts as long as the longest credential lives that it may have got, which is signed a
+# moment after it was counted.
+COUNTED_FOR = MAX_LIFETIME + timedelta(minutes=5)
 # A sequence in more pieces than this takes no further ones; what closes a hole is always taken.
 MAX_PIECES = 1000
 
@@ -77,29 +82,42 @@ async def list_holes(db: Db, organization_id: str | None, limit: int) -> tuple[P
 
 
 async def count_agents(db: Db, organization_id: str) -> int:
-    """How many agents of an organization have been given a credential."""
+    """How many agents of an organization may hold a credential."""
     counted = await db.execute(
-        select(func.count()).where(agents.c.organization_id == organization_id)
+        select(func.count()).where(
+            agents.c.organization_id == organization_id,
+            agents.c.last_issued_at > db.now - COUNTED_FOR,
+        )
     )
     return int(counted.scalar_one())
 
 
 async def add_agent(db: Db, organization_id: str, agent_id: str, cap: int) -> bool:
-    """Count an agent in, unless the cap is reached; an agent counted before is let through."""
+    """Count an agent in, unless the cap is reached; one that counts already is let through."""
     lock = func.pg_advisory_xact_lock(func.hashtextextended(f"agents {organization_id}", 0))
     await db.execute(select(lock))
-    known = await db.execute(
-        select(agents.c.agent_id).where(
-            agents.c.organization_id == organization_id, agents.c.agent_id == agent_id
+    # Those whose last credential has ended, so that names that come once do not pile up.
+    await db.execute(
+        delete(agents).where(
+            agents.c.organization_id == organization_id,
+            agents.c.last_issued_at <= db.now - COUNTED_FOR,
         )
     )
-    if known.first() is not None:
+    known = await db.execute(
+        update(agents)
+        .where(agents.c.organization_id == organization_id, agents.c.agent_id == agent_id)
+        .values(last_issued_at=func.greatest(agents.c.last_issued_at, db.now))
+    )
+    if known.rowcount == 1:
         return True
     if await count_agents(db, organization_id) >= cap:
         return False
     await db.execute(
         agents.insert().values(
-            organization_id=organization_id, agent_id=agent_id, registered_at=db.now
+            organization_id=organization_id,
+            agent_id=agent_id,
+            registered_at=db.now,
+            last_issued_at=db.now,
         )
     )
     return True
