@@ -41,6 +41,7 @@ requests_total = Counter(
 request_seconds = Histogram("billing_request_seconds", "Time to answer a request", ["operation"])
 dead_letters_parked = Gauge("billing_dead_letters_parked", "Letters that wait for an operator")
 outbox_waiting = Gauge("billing_outbox_waiting", "Events committed and not yet on the bus")
+outbox_age = Gauge("billing_outbox_age_seconds", "Since the oldest event that is not on the bus")
 steps_parked = Gauge("billing_steps_parked", "Steps that wait for an operator")
 consumer_pending = Gauge("billing_consumer_pending", "Messages that wait on the bus", ["consumer"])
 

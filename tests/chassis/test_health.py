@@ -176,6 +176,7 @@ async def test_metrics_count_what_is_done_and_what_waits(stage: Stage) -> None:
         'billing_requests_total{operation="place_order",outcome="answered"}',
         'billing_request_seconds_bucket{le="+Inf",operation="place_order"}',
         "billing_outbox_waiting",
+        "billing_outbox_age_seconds",
         "billing_steps_parked",
     ):
         assert line in text

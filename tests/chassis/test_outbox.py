@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import signal
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from nats.aio.msg import Msg
 from shared.bus import AnswerFailed, Bus
 from shared.database import Database
 from shared.outbox import Relay, add_events
+from shared.runtime import Runtime
 from tests.chassis.contracts.shop import OrderPlaced, PlaceOrder
 from tests.chassis.stage import Stage, order
 from tests.chassis.toys import Ledger, Shop
@@ -92,6 +94,21 @@ async def test_facts_wait_while_the_bus_is_away(stage: Stage) -> None:
         await bus.ask(PlaceOrder(organization_id="acme", order_id="three"))
         await until(lambda: is_empty(stage), bool)
     assert sorted(set(await ordered(stage))) == ["one", "three", "two"]
+
+
+async def test_how_long_the_oldest_fact_has_waited_is_told(stage: Stage) -> None:
+    async def age(runtime: Runtime) -> float:
+        text = (await runtime.health.answer("/metrics"))[2].decode()
+        (found,) = re.findall(r"^billing_outbox_age_seconds (.+)$", text, re.MULTILINE)
+        return float(found)
+
+    async with stage.running(Shop().service) as shop:
+        stage.nats.kill()
+        async with shop.database.transaction() as db:
+            await add_events(db, [order("one")])
+        await until(lambda: age(shop), lambda seconds: seconds > 0.5)
+        stage.nats.start()
+        await until(lambda: age(shop), lambda seconds: seconds == 0)
 
 
 async def test_facts_that_the_bus_refuses_hold_up_no_others(stage: Stage) -> None:
