@@ -19,7 +19,7 @@ MAX_README_LINES = 40
 # became clearer in a file of their own, every failure that the tests of the chassis found has its
 # lines, and how a service asks others is written once, not in each of them.
 MAX_CHASSIS_FILES = 29
-MAX_CHASSIS_LINES = 4160
+MAX_CHASSIS_LINES = 4200
 
 ALLOWED = {
     "__init__",
