@@ -1,7 +1,8 @@
 "use client";
 
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { useIdempotencyKey } from "@/hooks/useIdempotencyKey";
+import { useBackAgain } from "@/hooks/useBackAgain";
+import { useIntention } from "@/hooks/useIntention";
 import { billingApi } from "@/lib/billing/api";
 import { creditsQuery } from "@/lib/billing/queries";
 import { returnPages } from "@/lib/billing/returnPages";
@@ -13,29 +14,34 @@ export function useCredits(organizationId: string) {
 
 /** Leads to the hosted page where credits are bought. */
 export function useBuyCredits(organizationId: string) {
-  const key = useIdempotencyKey();
-  return useMutation({
+  const intention = useIntention();
+  const buy = useMutation({
     meta: { showsErrors: true },
     mutationFn: (amountUsd: number) =>
-      billingApi.createCreditCheckout(
-        organizationId,
-        amountUsd,
-        returnPages(organizationId),
-        key.current(),
+      intention.send(String(amountUsd), (key) =>
+        billingApi.createCreditCheckout(
+          organizationId,
+          amountUsd,
+          returnPages(organizationId),
+          key,
+        ),
       ),
     onSuccess: ({ checkout_url }) => window.location.assign(checkout_url),
-    // Another amount is another purchase.
-    onError: key.renew,
   });
+  useBackAgain(buy.reset);
+  return buy;
 }
 
 /** Leads to the hosted page where the lifetime plan is bought. */
 export function useBuyLifetime(organizationId: string) {
-  const key = useIdempotencyKey();
-  return useMutation({
+  const intention = useIntention();
+  const buy = useMutation({
     mutationFn: () =>
-      billingApi.createLifetimeCheckout(organizationId, returnPages(organizationId), key.current()),
+      intention.send("lifetime", (key) =>
+        billingApi.createLifetimeCheckout(organizationId, returnPages(organizationId), key),
+      ),
     onSuccess: ({ checkout_url }) => window.location.assign(checkout_url),
-    onError: key.renew,
   });
+  useBackAgain(buy.reset);
+  return buy;
 }

@@ -7,7 +7,8 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
-import { useIdempotencyKey } from "@/hooks/useIdempotencyKey";
+import { useIntention } from "@/hooks/useIntention";
+import { ApiError } from "@/lib/api/errors";
 import { billingApi } from "@/lib/billing/api";
 import {
   type BillingTopic,
@@ -41,50 +42,61 @@ export function useUpcomingInvoice(organizationId: string) {
   return useQuery(upcomingInvoiceQuery(organizationId));
 }
 
-function refresh(queryClient: QueryClient, organizationId: string, topics: BillingTopic[]) {
-  return Promise.all(
-    topics.map((topic) =>
-      queryClient.invalidateQueries({ queryKey: billingKeys.of(topic, organizationId) }),
-    ),
-  );
+/** Asks again for what has changed. Nobody waits for it: the outcome is known before. */
+function refresh(queryClient: QueryClient, organizationId: string, topics: BillingTopic[]): void {
+  for (const topic of topics) {
+    void queryClient.invalidateQueries({ queryKey: billingKeys.of(topic, organizationId) });
+  }
 }
 
 /** Bills what is not billed yet. */
 export function useGenerateInvoice(organizationId: string) {
   const queryClient = useQueryClient();
-  const key = useIdempotencyKey();
+  const intention = useIntention();
   return useMutation({
     meta: { showsErrors: true },
-    mutationFn: () => billingApi.generateInvoice(organizationId, key.current()),
-    onSuccess: key.renew,
+    mutationFn: () =>
+      intention.send("generate", (key) => billingApi.generateInvoice(organizationId, key)),
     onSettled: () => refresh(queryClient, organizationId, AFTER_BILLING),
   });
+}
+
+export type PaymentOutcome = Pick<PaymentResponse, "status" | "failure_message">;
+
+interface Wanted {
+  invoiceId: string;
+  paymentMethodId: string | null;
 }
 
 /** Pays an invoice; a bank that wants to know more is asked in this page. Resolves to the outcome. */
 export function usePayInvoice(organizationId: string) {
   const queryClient = useQueryClient();
-  const key = useIdempotencyKey();
+  const intention = useIntention();
   return useMutation({
     meta: { showsErrors: true },
-    mutationFn: async (what: { invoiceId: string; paymentMethodId: string | null }) => {
-      const { invoiceId, paymentMethodId } = what;
-      const payment = await billingApi.payInvoice(invoiceId, paymentMethodId, key.current());
-      const asked = payment.status === "requires_action" && payment.client_secret !== null;
-      return asked ? confirmed(queryClient, payment) : payment;
+    mutationFn: async ({ invoiceId, paymentMethodId }: Wanted): Promise<PaymentOutcome> => {
+      const wasLost = intention.isOpen();
+      try {
+        const payment = await intention.send(`${invoiceId} ${paymentMethodId}`, (key) =>
+          billingApi.payInvoice(invoiceId, paymentMethodId, key),
+        );
+        const asked = payment.status === "requires_action" && payment.client_secret !== null;
+        return asked ? await confirmed(queryClient, payment) : payment;
+      } catch (error) {
+        // It was the click before this one that paid; only its answer got lost.
+        const isPaid = error instanceof ApiError && error.code === "invoice_paid";
+        if (wasLost && isPaid) return { status: "succeeded", failure_message: null };
+        throw error;
+      }
     },
-    // The next click is another attempt.
-    onSettled: async () => {
-      key.renew();
-      await refresh(queryClient, organizationId, AFTER_PAYING);
-    },
+    onSettled: () => refresh(queryClient, organizationId, AFTER_PAYING),
   });
 }
 
 async function confirmed(
   queryClient: QueryClient,
   payment: PaymentResponse,
-): Promise<PaymentResponse> {
+): Promise<PaymentOutcome> {
   const stripe = await getStripe(await queryClient.ensureQueryData(configQuery));
   const { paymentIntent, error } =
     (await stripe?.handleNextAction({ clientSecret: payment.client_secret ?? "" })) ?? {};

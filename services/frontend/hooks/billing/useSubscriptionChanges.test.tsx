@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { act, waitFor } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { expect, test, vi } from "vitest";
@@ -8,6 +9,8 @@ import {
   useChangePreview,
   useReactivateSubscription,
 } from "@/hooks/billing/useSubscriptionChanges";
+import { messageOf } from "@/lib/api/errors";
+import { billingKeys } from "@/lib/billing/queries";
 import { aPreview, aSubscription } from "@/mocks/examples";
 import { ACCOUNT, refusal, server } from "@/mocks/gateway";
 import { runHook } from "@/mocks/render";
@@ -108,4 +111,80 @@ test("a first paid plan is bought on a hosted page that leads back to this site"
     cancel_url: `${window.location.origin}/billing/cancel?org=acme`,
   });
   expect(onDone).not.toHaveBeenCalled();
+});
+
+/** As after a resync, or every half a minute while there is no stream. */
+function useInvalidateAll() {
+  const queryClient = useQueryClient();
+  return () => queryClient.invalidateQueries({ queryKey: billingKeys.all });
+}
+
+/** A dialog's two hooks; every preview counts another sum. */
+function anUpgrade(...answers: (() => Response)[]) {
+  const keys: (string | null)[] = [];
+  const sent: unknown[] = [];
+  let previews = 0;
+  server.use(
+    http.post(`${ACCOUNT}/subscription/preview`, () => {
+      previews += 1;
+      return HttpResponse.json(aPreview({ due_now: 80 + previews }));
+    }),
+    http.post(`${ACCOUNT}/subscription/change`, async ({ request }) => {
+      keys.push(request.headers.get("Idempotency-Key"));
+      sent.push(await request.json());
+      return answers[keys.length - 1]?.() ?? HttpResponse.json(aSubscription({ tier: "team" }));
+    }),
+  );
+  const { result } = runHook(() => ({
+    preview: useChangePreview("acme", "team"),
+    change: useChangePlan("acme", () => {}),
+    invalidate: useInvalidateAll(),
+  }));
+  const dueNow = () => result.current.preview.data?.due_now;
+  const confirm = async () => {
+    const { preview, change } = result.current;
+    if (!preview.data) throw new Error("There is no preview.");
+    const agreed = preview.data;
+    await act(async () => {
+      await change.mutateAsync(agreed).catch(() => {});
+    });
+  };
+  return { keys, sent, result, dueNow, confirm };
+}
+
+test("after a decline an upgrade is another attempt, at a price that is counted anew", async () => {
+  const upgrade = anUpgrade(() => refusal(402, "Your card was declined.", "card_declined"));
+  await waitFor(() => expect(upgrade.dueNow()).toBe(81));
+  await upgrade.confirm();
+  await waitFor(() => expect(upgrade.dueNow()).toBe(82));
+  await upgrade.confirm();
+  await waitFor(() => expect(upgrade.result.current.change.isSuccess).toBe(true));
+  expect(upgrade.keys).toHaveLength(2);
+  expect(upgrade.keys[1]).not.toBe(upgrade.keys[0]);
+});
+
+test("after a lost answer an upgrade is the same attempt, at the same price", async () => {
+  const upgrade = anUpgrade(() => refusal(504, "No answer came in time.", "no_answer_in_time"));
+  await waitFor(() => expect(upgrade.dueNow()).toBe(81));
+  await upgrade.confirm();
+  await upgrade.confirm();
+  expect(upgrade.keys[1]).toBe(upgrade.keys[0]);
+  expect(upgrade.sent[1]).toEqual(upgrade.sent[0]);
+  expect(upgrade.dueNow()).toBe(81);
+});
+
+test("a price that was counted too long ago is counted anew, and that is said", async () => {
+  const upgrade = anUpgrade(() => refusal(409, "Moved on.", "preview_outdated"));
+  await waitFor(() => expect(upgrade.dueNow()).toBe(81));
+  await upgrade.confirm();
+  expect(messageOf(upgrade.result.current.change.error)).toMatch(/counted anew/);
+  await waitFor(() => expect(upgrade.dueNow()).toBe(82));
+});
+
+test("what is asked again around an open dialog leaves its price alone", async () => {
+  const upgrade = anUpgrade();
+  const { result } = upgrade;
+  await waitFor(() => expect(upgrade.dueNow()).toBe(81));
+  await act(() => result.current.invalidate());
+  expect(upgrade.dueNow()).toBe(81);
 });

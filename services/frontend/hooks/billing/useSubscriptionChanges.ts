@@ -2,7 +2,9 @@
 
 import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { toast } from "sonner";
-import { useIdempotencyKey } from "@/hooks/useIdempotencyKey";
+import { useBackAgain } from "@/hooks/useBackAgain";
+import { useIntention } from "@/hooks/useIntention";
+import { ApiError } from "@/lib/api/errors";
 import { billingApi } from "@/lib/billing/api";
 import { type BillingTopic, billingKeys, subscriptionQuery } from "@/lib/billing/queries";
 import { returnPages } from "@/lib/billing/returnPages";
@@ -10,12 +12,11 @@ import type { ChangePreviewResponse, SubscriptionResponse, Tier } from "@/lib/bi
 
 const AFTER_A_CHANGE: BillingTopic[] = ["subscription", "usageSummary", "account", "invoices"];
 
-function refresh(queryClient: QueryClient, organizationId: string) {
-  return Promise.all(
-    AFTER_A_CHANGE.map((topic) =>
-      queryClient.invalidateQueries({ queryKey: billingKeys.of(topic, organizationId) }),
-    ),
-  );
+/** Asks again for what has changed. Nobody waits for it: the outcome is known before. */
+function refresh(queryClient: QueryClient, organizationId: string): void {
+  for (const topic of AFTER_A_CHANGE) {
+    void queryClient.invalidateQueries({ queryKey: billingKeys.of(topic, organizationId) });
+  }
 }
 
 interface Shown {
@@ -41,68 +42,79 @@ function useOptimistic(organizationId: string, change: Partial<SubscriptionRespo
 }
 
 export function useCancelSubscription(organizationId: string) {
-  const key = useIdempotencyKey();
+  const intention = useIntention();
   return useMutation({
-    mutationFn: () => billingApi.cancelSubscription(organizationId, key.current()),
+    mutationFn: () =>
+      intention.send("cancel", (key) => billingApi.cancelSubscription(organizationId, key)),
     meta: { showsErrors: true },
     ...useOptimistic(organizationId, { cancel_at_period_end: true }),
-    onSuccess: () => {
-      key.renew();
-      toast.success("Your plan ends with the current period.");
-    },
+    onSuccess: () => toast.success("Your plan ends with the current period."),
   });
 }
 
 export function useReactivateSubscription(organizationId: string) {
-  const key = useIdempotencyKey();
+  const intention = useIntention();
   return useMutation({
-    mutationFn: () => billingApi.reactivateSubscription(organizationId, key.current()),
+    mutationFn: () =>
+      intention.send("reactivate", (key) => billingApi.reactivateSubscription(organizationId, key)),
     ...useOptimistic(organizationId, { cancel_at_period_end: false }),
-    onSuccess: () => {
-      key.renew();
-      toast.success("Your plan goes on.");
-    },
+    onSuccess: () => toast.success("Your plan goes on."),
   });
 }
+
+// Apart from what events make old: a sum may not change while somebody is about to agree to it.
+const previewKey = (organizationId: string, tier: Tier) =>
+  ["change-preview", organizationId, tier] as const;
 
 /** What changing to a tier costs; asked anew whenever the dialog opens, because time passes. */
 export function useChangePreview(organizationId: string, tier: Tier) {
   return useQuery({
-    queryKey: [...billingKeys.of("subscription", organizationId), "preview", tier],
+    queryKey: previewKey(organizationId, tier),
     queryFn: () => billingApi.previewChange(organizationId, tier),
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
   });
 }
 
 /** Changes the plan as previewed; a first paid plan is bought on a hosted page instead. */
-export function useChangePlan(organizationId: string, onDone: () => void) {
+export function useChangePlan(
+  organizationId: string,
+  onDone: (agreed: ChangePreviewResponse) => void,
+) {
   const queryClient = useQueryClient();
-  const key = useIdempotencyKey();
-  return useMutation({
+  const intention = useIntention();
+  const change = useMutation({
     meta: { showsErrors: true },
     mutationFn: async (preview: ChangePreviewResponse) => {
-      if (preview.kind !== "checkout") {
-        const { to_tier, proration_date } = preview;
-        return billingApi.changePlan(organizationId, to_tier, proration_date, key.current());
+      const { kind, to_tier, proration_date } = preview;
+      const what = `${kind} ${to_tier} ${proration_date}`;
+      if (kind !== "checkout") {
+        return intention.send(what, (key) =>
+          billingApi.changePlan(organizationId, to_tier, proration_date, key),
+        );
       }
       const pages = returnPages(organizationId);
-      const { checkout_url } = await billingApi.createSubscriptionCheckout(
-        organizationId,
-        preview.to_tier,
-        pages,
-        key.current(),
+      const { checkout_url } = await intention.send(what, (key) =>
+        billingApi.createSubscriptionCheckout(organizationId, to_tier, pages, key),
       );
       window.location.assign(checkout_url);
       return null;
     },
-    onSuccess: async (changed) => {
+    onSuccess: (changed, agreed) => {
       // On the way to the hosted page the dialog stays as it is.
       if (!changed) return;
       queryClient.setQueryData(subscriptionQuery(organizationId).queryKey, changed);
-      onDone();
-      await refresh(queryClient, organizationId);
+      onDone(agreed);
+      refresh(queryClient, organizationId);
+    },
+    onError: (error, { to_tier }) => {
+      // What was agreed to has not happened, so what is agreed to next is counted anew.
+      if (!(error instanceof ApiError) || error.isUndecided) return;
+      void queryClient.invalidateQueries({ queryKey: previewKey(organizationId, to_tier) });
     },
   });
+  useBackAgain(change.reset);
+  return change;
 }

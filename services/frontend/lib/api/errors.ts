@@ -18,7 +18,19 @@ export class ApiError extends Error {
   get isTemporary(): boolean {
     return [0, 429, 502, 503, 504].includes(this.status);
   }
+
+  /** Whether what was asked for is still being worked on: the same key will get its answer. */
+  get isUnderWay(): boolean {
+    return UNDER_WAY.includes(this.code);
+  }
+
+  /** Whether nobody knows what became of it: only the same key asks without doing it twice. */
+  get isUndecided(): boolean {
+    return this.isUnderWay || this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
+
+const UNDER_WAY = ["pending", "idempotency_key_in_flight"];
 
 const SENTENCES: Record<number, string> = {
   401: "Your session has ended. Sign in again to go on.",
@@ -34,7 +46,19 @@ export function sentenceFor(status: number): string {
   return SENTENCES[status] ?? "Something went wrong on our side. Try again in a moment.";
 }
 
+// What the server says to programs, in words for who is in front of the page.
+const BY_CODE: Record<string, string> = {
+  pending: "This takes longer than usual. Try again in a moment: nothing is done twice.",
+  idempotency_key_in_flight:
+    "This is still being worked on. Try again in a moment: nothing is done twice.",
+  preview_outdated:
+    "The price was counted too long ago, so it is counted anew. Look at it before you confirm.",
+};
+const REUSED = "Something else was sent before under this name. Try again: it has a new one now.";
+
 /** What to show for anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof ApiError ? error.message : sentenceFor(500);
+  if (!(error instanceof ApiError)) return sentenceFor(500);
+  if (error.code.endsWith("_reused")) return REUSED;
+  return BY_CODE[error.code] ?? error.message;
 }
