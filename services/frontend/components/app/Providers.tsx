@@ -21,6 +21,19 @@ export function Providers({ children }: { children: ReactNode }) {
   );
 }
 
+const USUAL_WAIT_MS = 800;
+const LONGEST_WAIT_MS = 5_000;
+
+function waitBefore(error: Error): number {
+  const seconds = error instanceof ApiError ? error.retryAfterSeconds : null;
+  return seconds === null ? USUAL_WAIT_MS : seconds * 1000;
+}
+
+/** Once, if the server does not ask for more patience than a user has. */
+function isWorthRetrying(error: ApiError): boolean {
+  return error.isTemporary && waitBefore(error) <= LONGEST_WAIT_MS;
+}
+
 /** Remembers answers; a session that has ended shows everywhere at once. */
 export function makeQueryClient(): QueryClient {
   const noticeEnd = (error: Error) => {
@@ -43,10 +56,15 @@ export function makeQueryClient(): QueryClient {
     }),
     defaultOptions: {
       queries: {
-        retry: (count, error) => count < 1 && error instanceof ApiError && error.isTemporary,
-        retryDelay: 800,
+        // Without a network a question fails, and says so, instead of waiting unseen.
+        networkMode: "always",
+        refetchOnReconnect: true,
         refetchOnWindowFocus: true,
+        retry: (count, error) => count < 1 && error instanceof ApiError && isWorthRetrying(error),
+        retryDelay: (_count, error) => waitBefore(error),
       },
+      // What costs money may not wait for a network and then happen by itself.
+      mutations: { networkMode: "always" },
     },
   });
   return queryClient;
