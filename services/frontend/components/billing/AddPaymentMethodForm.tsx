@@ -4,10 +4,12 @@ import { Elements, PaymentElement, useElements, useStripe } from "@stripe/react-
 import type { Stripe } from "@stripe/stripe-js";
 import { Lock } from "lucide-react";
 import { useTheme } from "next-themes";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useRef, useState } from "react";
 import { toast } from "sonner";
+import { Failed } from "@/components/app/Failed";
 import { QueryView } from "@/components/app/QueryView";
 import { useSession } from "@/components/app/SessionProvider";
+import { Alert } from "@/components/ui/alert";
 import { Button } from "@/components/ui/button";
 import {
   Dialog,
@@ -22,8 +24,10 @@ import {
 import { Skeleton } from "@/components/ui/skeleton";
 import { useAttachPaymentMethod, useSetupIntent } from "@/hooks/billing/usePaymentMethods";
 import { useStripe as useStripeScript } from "@/hooks/billing/useStripe";
-import { messageOf } from "@/lib/api/errors";
+import { ApiError, messageOf } from "@/lib/api/errors";
 import { methodIdOf } from "@/lib/billing/stripe";
+
+const NOT_LOADED = "The form for cards could not be loaded.";
 
 interface AddPaymentMethodFormProps {
   onClose: () => void;
@@ -31,45 +35,78 @@ interface AddPaymentMethodFormProps {
 
 /** Saves a card with Stripe's own form; its number never touches this page. */
 export default function AddPaymentMethodForm({ onClose }: AddPaymentMethodFormProps) {
-  const { organizationId } = useSession();
-  const stripe = useStripeScript();
-  const intent = useSetupIntent(organizationId);
-  const { resolvedTheme } = useTheme();
+  const [isSaving, setIsSaving] = useState(false);
   return (
-    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <Dialog onClose={onClose} busy={isSaving}>
       <DialogContent className="sm:max-w-md">
         <DialogHeader>
           <DialogTitle>Add a card</DialogTitle>
           <DialogDescription>It becomes the default for renewals and invoices.</DialogDescription>
         </DialogHeader>
-        <QueryView query={stripe} skeleton={<FormSkeleton />}>
-          {(script) => (
-            <QueryView query={intent} skeleton={<FormSkeleton />}>
-              {({ client_secret }) => (
-                <Elements
-                  stripe={script as Stripe | null}
-                  options={{
-                    clientSecret: client_secret,
-                    appearance: { theme: resolvedTheme === "dark" ? "night" : "stripe" },
-                  }}
-                >
-                  <CardForm onClose={onClose} />
-                </Elements>
-              )}
-            </QueryView>
+        <StripeForm>
+          {(onAnew) => (
+            <CardForm
+              isSaving={isSaving}
+              onSaving={setIsSaving}
+              onAnew={onAnew}
+              onClose={onClose}
+            />
           )}
-        </QueryView>
+        </StripeForm>
       </DialogContent>
     </Dialog>
   );
 }
 
-function CardForm({ onClose }: AddPaymentMethodFormProps) {
+/** What a form of Stripe's stands in, once there are a script and an intent for it. */
+function StripeForm({ children }: { children: (onAnew: () => void) => ReactNode }) {
   const { organizationId } = useSession();
+  const stripe = useStripeScript();
+  const intent = useSetupIntent(organizationId);
+  const { resolvedTheme } = useTheme();
+  return (
+    <QueryView query={stripe} skeleton={<FormSkeleton />}>
+      {(script) =>
+        script === null ? (
+          <DialogBody className="pb-6">
+            <Alert title="Card payments are not configured here." />
+          </DialogBody>
+        ) : (
+          <QueryView query={intent} skeleton={<FormSkeleton />}>
+            {({ client_secret }) => (
+              <Elements
+                key={client_secret}
+                stripe={script as Stripe}
+                options={{
+                  clientSecret: client_secret,
+                  appearance: { theme: resolvedTheme === "dark" ? "night" : "stripe" },
+                }}
+              >
+                {children(() => intent.refetch())}
+              </Elements>
+            )}
+          </QueryView>
+        )
+      }
+    </QueryView>
+  );
+}
+
+interface CardFormProps extends AddPaymentMethodFormProps {
+  isSaving: boolean;
+  onSaving: (isSaving: boolean) => void;
+  /** Begins with another intent, when this form cannot be shown. */
+  onAnew: () => void;
+}
+
+function CardForm({ isSaving, onSaving, onAnew, onClose }: CardFormProps) {
   const [stripe, elements] = [useStripe(), useElements()];
+  const { organizationId } = useSession();
   const attach = useAttachPaymentMethod(organizationId);
   const [isReady, setIsReady] = useState(false);
-  const [isConfirming, setIsConfirming] = useState(false);
+  const [loadError, setLoadError] = useState<string | null>(null);
+  // A card is confirmed once; what may have to be repeated is that we save it.
+  const [confirmedId, setConfirmedId] = useState<string | null>(null);
   const [refused, setRefused] = useState<string | null>(null);
   const message = useRef<HTMLParagraphElement>(null);
 
@@ -79,35 +116,65 @@ function CardForm({ onClose }: AddPaymentMethodFormProps) {
     requestAnimationFrame(() => message.current?.focus());
   };
 
+  const confirm = async (): Promise<string | null> => {
+    if (!stripe || !elements) return null;
+    const { error, setupIntent } = await stripe.confirmSetup({
+      elements,
+      redirect: "if_required",
+      confirmParams: { return_url: window.location.href },
+    });
+    if (error) {
+      refuse(error.message ?? "The card was not accepted.");
+      return null;
+    }
+    const methodId = methodIdOf(setupIntent);
+    setConfirmedId(methodId);
+    return methodId;
+  };
+
   const save = async (event: FormEvent) => {
     event.preventDefault();
-    if (!stripe || !elements || isConfirming) return;
-    setIsConfirming(true);
+    if (isSaving) return;
+    onSaving(true);
     setRefused(null);
     try {
-      const { error, setupIntent } = await stripe.confirmSetup({
-        elements,
-        redirect: "if_required",
-        confirmParams: { return_url: window.location.href },
-      });
-      if (error) return refuse(error.message ?? "The card was not accepted.");
-      await attach.mutateAsync(methodIdOf(setupIntent));
+      const methodId = confirmedId ?? (await confirm());
+      if (methodId === null) return;
+      await attach.mutateAsync(methodId);
       toast.success("Your card is saved.");
       onClose();
     } catch (error) {
       refuse(messageOf(error));
     } finally {
-      setIsConfirming(false);
+      onSaving(false);
     }
   };
 
+  if (loadError !== null) {
+    return (
+      <DialogBody className="pb-6">
+        <Failed error={new ApiError(0, "form_not_loaded", loadError)} onRetry={onAnew} />
+      </DialogBody>
+    );
+  }
   return (
     <form onSubmit={save} className="contents">
       <DialogBody className="pb-5">
-        {!isReady && <FormSkeletonBody />}
-        <div className={isReady ? undefined : "sr-only"}>
-          <PaymentElement onReady={() => setIsReady(true)} />
-        </div>
+        {confirmedId === null ? (
+          <>
+            {!isReady && <FormSkeletonBody />}
+            <div className={isReady ? undefined : "sr-only"}>
+              <PaymentElement
+                onReady={() => setIsReady(true)}
+                onLoadError={({ error }) => setLoadError(error.message ?? NOT_LOADED)}
+              />
+            </div>
+          </>
+        ) : (
+          <p className="text-sm">
+            Your bank has confirmed the card. All that is left is to save it.
+          </p>
+        )}
         <p
           ref={message}
           role="alert"
@@ -122,8 +189,8 @@ function CardForm({ onClose }: AddPaymentMethodFormProps) {
         </p>
       </DialogBody>
       <DialogFooter>
-        <DialogClose render={<Button variant="outline" />}>Not now</DialogClose>
-        <Button type="submit" busy={isConfirming} disabled={!isReady}>
+        <DialogClose>Not now</DialogClose>
+        <Button type="submit" busy={isSaving} disabled={!isReady}>
           Save card
         </Button>
       </DialogFooter>

@@ -45,7 +45,7 @@ export default function BuyCreditsDialog({ onClose }: BuyCreditsDialogProps) {
   };
 
   return (
-    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <Dialog onClose={onClose} busy={buy.isPending || buy.isSuccess}>
       <DialogContent className="sm:max-w-md">
         <DialogHeader>
           <DialogTitle>Buy credits</DialogTitle>
@@ -94,7 +94,7 @@ export default function BuyCreditsDialog({ onClose }: BuyCreditsDialogProps) {
             </p>
           </DialogBody>
           <DialogFooter>
-            <DialogClose render={<Button variant="outline" />}>Not now</DialogClose>
+            <DialogClose>Not now</DialogClose>
             <Button type="submit" busy={buy.isPending || buy.isSuccess}>
               Continue to payment
             </Button>

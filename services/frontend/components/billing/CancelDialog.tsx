@@ -26,7 +26,7 @@ export default function CancelDialog({ subscription, name, onClose }: CancelDial
   const cancel = useCancelSubscription(organizationId);
   const end = formatDate(subscription.current_period_end);
   return (
-    <AlertDialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <AlertDialog onClose={onClose} busy={cancel.isPending}>
       <AlertDialogContent className="sm:max-w-md">
         <DialogHeader className="pr-6">
           <AlertDialogTitle className="font-semibold text-lg tracking-tight">
@@ -50,7 +50,7 @@ export default function CancelDialog({ subscription, name, onClose }: CancelDial
           )}
         </DialogBody>
         <DialogFooter>
-          <AlertDialogClose render={<Button variant="outline" />}>Keep plan</AlertDialogClose>
+          <AlertDialogClose disabled={cancel.isPending}>Keep plan</AlertDialogClose>
           <Button
             variant="destructive"
             busy={cancel.isPending}

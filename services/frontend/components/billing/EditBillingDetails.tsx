@@ -89,7 +89,7 @@ export default function EditBillingDetails({ account, onClose }: EditBillingDeta
   };
 
   return (
-    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <Dialog onClose={onClose} busy={update.isPending}>
       <DialogContent className="sm:max-w-xl">
         <DialogHeader>
           <DialogTitle>Edit billing details</DialogTitle>
@@ -131,7 +131,7 @@ export default function EditBillingDetails({ account, onClose }: EditBillingDeta
             />
           )}
           <DialogFooter>
-            <DialogClose render={<Button variant="outline" />}>Not now</DialogClose>
+            <DialogClose>Not now</DialogClose>
             <Button type="submit" busy={update.isPending}>
               Save
             </Button>

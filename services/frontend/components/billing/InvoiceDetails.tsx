@@ -40,7 +40,7 @@ export default function InvoiceDetails({ invoiceId, onClose, onPay }: InvoiceDet
   const { organizationId } = useSession();
   const invoice = useInvoice(organizationId, invoiceId);
   return (
-    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <Dialog onClose={onClose}>
       <DialogContent className="sm:max-w-2xl">
         <DialogHeader>
           <DialogTitle className="break-words">

@@ -1,9 +1,9 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { HttpResponse, http } from "msw";
+import { delay, HttpResponse, http } from "msw";
 import { expect, test } from "vitest";
 import InvoiceList from "@/components/billing/InvoiceList";
-import { anInvoice } from "@/mocks/examples";
+import { anInvoice, aPaymentMethod } from "@/mocks/examples";
 import { ACCOUNT, API, refusal, server } from "@/mocks/gateway";
 import { renderSignedIn } from "@/mocks/render";
 
@@ -106,4 +106,63 @@ test("the next invoice is shown before it is made", async () => {
   await user.click(await screen.findByRole("button", { name: "Generate invoice now" }));
   expect(await screen.findByRole("dialog", { name: NUMBER })).toBeVisible();
   expect(window.location.search).toBe("?invoice=inv_1");
+});
+
+const PAID = { status: "succeeded", failure_message: null, client_secret: null };
+
+test("an invoice that the click before has paid, whose answer was lost, is shown as paid", async () => {
+  const keys: (string | null)[] = [];
+  server.use(
+    http.get(`${ACCOUNT}/payment-methods`, () =>
+      HttpResponse.json([
+        aPaymentMethod(),
+        aPaymentMethod({ id: "pm_2", card_last4: "4444", is_default: false }),
+      ]),
+    ),
+    http.post(`${API}/invoices/inv_1/pay`, ({ request }) => {
+      keys.push(request.headers.get("Idempotency-Key"));
+      return keys.length === 1
+        ? refusal(504, "No answer came in time.", "no_answer_in_time")
+        : refusal(409, "This invoice is paid already.", "invoice_paid");
+    }),
+  );
+  renderSignedIn(<InvoiceList />);
+  const user = userEvent.setup();
+  await user.click((await screen.findAllByRole("button", { name: `Pay ${NUMBER}` }))[0] as Element);
+  await user.click(await screen.findByRole("button", { name: "Pay $30.00" }));
+  await screen.findByText("No answer came in time.");
+  await user.selectOptions(screen.getByLabelText("Pay with"), "pm_2");
+  await user.click(screen.getByRole("button", { name: "Pay $30.00" }));
+  expect(await screen.findByText("The invoice is paid.")).toBeVisible();
+});
+
+test("while an invoice is being paid its dialog stays, and its outcome is told at once", async () => {
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  let isListed = false;
+  server.use(
+    http.post(`${API}/invoices/inv_1/pay`, async () => {
+      await answered;
+      // What is asked again after it may take as long as it likes.
+      server.use(
+        http.get(`${ACCOUNT}/invoices`, async () => {
+          isListed = true;
+          await delay("infinite");
+        }),
+      );
+      return HttpResponse.json(PAID);
+    }),
+  );
+  renderSignedIn(<InvoiceList />);
+  const user = userEvent.setup();
+  await user.click((await screen.findAllByRole("button", { name: `Pay ${NUMBER}` }))[0] as Element);
+  await user.click(await screen.findByRole("button", { name: "Pay $30.00" }));
+  await user.keyboard("{Escape}");
+  expect(screen.getByRole("dialog")).toBeVisible();
+  expect(screen.getByRole("button", { name: "Close" })).toBeDisabled();
+  answer();
+  expect(await screen.findByText("The invoice is paid.")).toBeVisible();
+  await waitFor(() => expect(isListed).toBe(true));
 });

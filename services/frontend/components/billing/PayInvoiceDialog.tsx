@@ -34,8 +34,9 @@ interface PayInvoiceDialogProps {
 export default function PayInvoiceDialog({ invoice, onClose }: PayInvoiceDialogProps) {
   const { organizationId } = useSession();
   const methods = usePaymentMethods(organizationId);
+  const pay = usePayInvoice(organizationId);
   return (
-    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <Dialog onClose={onClose} busy={pay.isPending}>
       <DialogContent className="sm:max-w-md">
         <DialogHeader>
           <DialogTitle>Pay {formatMoney(leftToPay(invoice))}</DialogTitle>
@@ -57,7 +58,7 @@ export default function PayInvoiceDialog({ invoice, onClose }: PayInvoiceDialogP
                 </Alert>
               </DialogBody>
             ) : (
-              <PayForm invoice={invoice} methods={data} onClose={onClose} />
+              <PayForm invoice={invoice} methods={data} pay={pay} onClose={onClose} />
             )
           }
         </QueryView>
@@ -72,11 +73,10 @@ function leftToPay(invoice: InvoiceResponse): number {
 
 interface PayFormProps extends PayInvoiceDialogProps {
   methods: PaymentMethodResponse[];
+  pay: ReturnType<typeof usePayInvoice>;
 }
 
-function PayForm({ invoice, methods, onClose }: PayFormProps) {
-  const { organizationId } = useSession();
-  const pay = usePayInvoice(organizationId);
+function PayForm({ invoice, methods, pay, onClose }: PayFormProps) {
   const usual = methods.find((method) => method.is_default) ?? methods[0];
   const [chosen, setChosen] = useState(usual?.id ?? "");
   const declined = pay.data?.status === "failed" ? pay.data.failure_message : null;
@@ -122,7 +122,7 @@ function PayForm({ invoice, methods, onClose }: PayFormProps) {
         {pay.error && <Alert role="alert" variant="danger" title={messageOf(pay.error)} />}
       </DialogBody>
       <DialogFooter>
-        <DialogClose render={<Button variant="outline" />}>Not now</DialogClose>
+        <DialogClose>Not now</DialogClose>
         <Button busy={pay.isPending} onClick={submit}>
           Pay {formatMoney(leftToPay(invoice))}
         </Button>

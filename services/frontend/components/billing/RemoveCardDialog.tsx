@@ -30,7 +30,7 @@ export default function RemoveCardDialog({ method, onClose }: RemoveCardDialogPr
     onClose();
   };
   return (
-    <AlertDialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <AlertDialog onClose={onClose} busy={remove.isPending}>
       <AlertDialogContent className="sm:max-w-md">
         <DialogHeader className="pr-6">
           <AlertDialogTitle className="font-semibold text-lg tracking-tight">
@@ -49,7 +49,7 @@ export default function RemoveCardDialog({ method, onClose }: RemoveCardDialogPr
           </DialogBody>
         )}
         <DialogFooter>
-          <AlertDialogClose render={<Button variant="outline" />}>Keep card</AlertDialogClose>
+          <AlertDialogClose disabled={remove.isPending}>Keep card</AlertDialogClose>
           <Button
             variant="destructive"
             busy={remove.isPending}

@@ -6,7 +6,6 @@ import { QueryView } from "@/components/app/QueryView";
 import { useSession } from "@/components/app/SessionProvider";
 import { InvoiceLines, InvoiceSums } from "@/components/billing/InvoiceDetails";
 import { Alert } from "@/components/ui/alert";
-import { Button } from "@/components/ui/button";
 import {
   Dialog,
   DialogBody,
@@ -42,7 +41,7 @@ export default function UpcomingInvoice({ onClose, onShow }: UpcomingInvoiceProp
       },
     });
   return (
-    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <Dialog onClose={onClose} busy={generate.isPending}>
       <DialogContent className="sm:max-w-2xl">
         <DialogHeader>
           <DialogTitle>Next invoice</DialogTitle>
@@ -59,7 +58,7 @@ export default function UpcomingInvoice({ onClose, onShow }: UpcomingInvoiceProp
           )}
         </DialogBody>
         <DialogFooter>
-          <DialogClose render={<Button variant="outline" />}>Close</DialogClose>
+          <DialogClose>Close</DialogClose>
           {upcoming.data?.invoice && (
             <ManageButton busy={generate.isPending} onClick={bill}>
               Generate invoice now

@@ -6,7 +6,6 @@ import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
 import { useSession } from "@/components/app/SessionProvider";
 import { Alert } from "@/components/ui/alert";
-import { Button } from "@/components/ui/button";
 import {
   Dialog,
   DialogBody,
@@ -36,8 +35,14 @@ export default function UpgradeDialog({ tier, onClose }: UpgradeDialogProps) {
   const plans = usePlans().data?.plans;
   const preview = useChangePreview(organizationId, tier);
   const name = planName(plans, tier);
+  const change = useChangePlan(organizationId, (agreed) => {
+    toast.success(doneSentence(agreed, name));
+    onClose();
+  });
+  // On the way to the hosted page it stays busy, and what is counted anew cannot be agreed to yet.
+  const isBusy = change.isPending || change.data === null;
   return (
-    <Dialog open onOpenChange={(isOpen) => !isOpen && onClose()}>
+    <Dialog onClose={onClose} busy={isBusy}>
       <DialogContent>
         <DialogHeader>
           <DialogTitle>{titleOf(preview.data, name)}</DialogTitle>
@@ -46,7 +51,25 @@ export default function UpgradeDialog({ tier, onClose }: UpgradeDialogProps) {
           </DialogDescription>
         </DialogHeader>
         <QueryView query={preview} skeleton={<PreviewSkeleton />}>
-          {(data) => <Preview preview={data} plans={plans} name={name} onClose={onClose} />}
+          {(data) => (
+            <>
+              <DialogBody className="space-y-4 pb-5">
+                <Preview preview={data} plans={plans} name={name} />
+                {change.error && (
+                  <Alert role="alert" variant="danger" title={messageOf(change.error)} />
+                )}
+              </DialogBody>
+              <DialogFooter>
+                <DialogClose>Not now</DialogClose>
+                <ManageButton
+                  busy={isBusy || preview.isFetching}
+                  onClick={() => change.mutate(data)}
+                >
+                  {confirmText(data)}
+                </ManageButton>
+              </DialogFooter>
+            </>
+          )}
         </QueryView>
       </DialogContent>
     </Dialog>
@@ -70,38 +93,20 @@ interface PreviewProps {
   preview: ChangePreviewResponse;
   plans: PlanResponse[] | undefined;
   name: string;
-  onClose: () => void;
 }
 
-function Preview({ preview, plans, name, onClose }: PreviewProps) {
-  const { organizationId } = useSession();
-  const change = useChangePlan(organizationId, () => {
-    toast.success(doneSentence(preview, name));
-    onClose();
-  });
+function Preview({ preview, plans, name }: PreviewProps) {
   return (
     <>
-      <DialogBody className="space-y-4 pb-5">
-        <p className="flex items-center gap-2.5 font-medium text-sm">
-          {planName(plans, preview.from_tier)}
-          <ArrowRight aria-label="to" className="size-4 text-muted-foreground" />
-          {name}
-        </p>
-        <Lines preview={preview} />
-        {preview.warnings.map((warning) => (
-          <Alert key={warning.resource} variant="warning" title={warning.detail} />
-        ))}
-        {change.error && <Alert role="alert" variant="danger" title={messageOf(change.error)} />}
-      </DialogBody>
-      <DialogFooter>
-        <DialogClose render={<Button variant="outline" />}>Not now</DialogClose>
-        <ManageButton
-          busy={change.isPending || change.data === null}
-          onClick={() => change.mutate(preview)}
-        >
-          {confirmText(preview)}
-        </ManageButton>
-      </DialogFooter>
+      <p className="flex items-center gap-2.5 font-medium text-sm">
+        {planName(plans, preview.from_tier)}
+        <ArrowRight aria-label="to" className="size-4 text-muted-foreground" />
+        {name}
+      </p>
+      <Lines preview={preview} />
+      {preview.warnings.map((warning) => (
+        <Alert key={warning.resource} variant="warning" title={warning.detail} />
+      ))}
     </>
   );
 }

@@ -2,13 +2,37 @@
 
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import type { ComponentProps } from "react";
+import { type ComponentProps, createContext, type ReactNode, use } from "react";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/utils";
 
-export const Dialog = Base.Root;
-export const DialogTrigger = Base.Trigger;
-export const DialogClose = Base.Close;
+const BusyContext = createContext(false);
+
+export interface DialogProps {
+  onClose: () => void;
+  /** While it does what it is for, it stays: who closed it would not see how that ended. */
+  busy?: boolean;
+  children: ReactNode;
+}
+
+/** Is open as long as it is rendered. */
+export function Dialog({ onClose, busy = false, children }: DialogProps) {
+  return (
+    <BusyContext value={busy}>
+      <Base.Root open onOpenChange={(isOpen) => !isOpen && !busy && onClose()}>
+        {children}
+      </Base.Root>
+    </BusyContext>
+  );
+}
+
+export function DialogClose({ children }: { children: ReactNode }) {
+  return (
+    <Base.Close disabled={use(BusyContext)} render={<Button variant="outline" />}>
+      {children}
+    </Base.Close>
+  );
+}
 
 export const BACKDROP =
   "fixed inset-0 z-50 bg-black/45 backdrop-blur-[2px] transition-opacity duration-150 data-ending-style:opacity-0 data-starting-style:opacity-0 dark:bg-black/65";
@@ -26,6 +50,7 @@ export function DialogContent({
       <Base.Popup data-slot="dialog-content" className={cn(POPUP, className)} {...props}>
         {children}
         <Base.Close
+          disabled={use(BusyContext)}
           render={<Button variant="ghost" size="icon" className="absolute top-3 right-3" />}
           aria-label="Close"
         >
