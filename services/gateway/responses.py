@@ -32,12 +32,13 @@ class Membership(ApiResponse, frozen=True, kw_only=True):
 
 
 class SessionResponse(ApiResponse, frozen=True, kw_only=True):
-    """Who is signed in, where they may look, and until when."""
+    """Who is signed in, where they may look, until when, and what time it is here."""
 
     subject: str
     is_operator: bool
     organizations: list[Membership]
     expires_at: datetime | None
+    now: datetime
 
 
 class CostBreakdownItem(ApiResponse, frozen=True, kw_only=True):

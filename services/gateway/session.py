@@ -1,5 +1,7 @@
 """Who is signed in, and the cookie that a browser signs in with."""
 
+from datetime import datetime
+
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import Cookie, State
 from litestar.openapi.datastructures import ResponseSpec
@@ -19,8 +21,8 @@ COOKIE_PATH = "/api/billing"
 SessionRequest = Request[Principal, None, State]
 
 
-def session_of(principal: Principal) -> SessionResponse:
-    """What a client may know about its own token."""
+def session_of(principal: Principal, now: datetime) -> SessionResponse:
+    """What a client may know about its own token, and the time that bills are written by."""
     return SessionResponse(
         subject=principal.name.removeprefix("user:"),
         is_operator=principal.is_operator,
@@ -29,6 +31,7 @@ def session_of(principal: Principal) -> SessionResponse:
             for organization_id, role in sorted(principal.roles.items())
         ],
         expires_at=principal.expires_at,
+        now=now,
     )
 
 
@@ -39,9 +42,9 @@ def session_of(principal: Principal) -> SessionResponse:
     responses=declared(400, 401, 403, 429, 503),
     tags=["session"],
 )
-async def get_session(request: SessionRequest) -> SessionResponse:
+async def get_session(request: SessionRequest, clock: Given[Clock]) -> SessionResponse:
     """Tell who is signed in, with which role in which organization."""
-    return session_of(request.user)
+    return session_of(request.user, clock.now())
 
 
 @post(
@@ -55,6 +58,7 @@ async def get_session(request: SessionRequest) -> SessionResponse:
 async def create_session(
     request: SessionRequest,
     settings: Given[GatewaySettings],
+    clock: Given[Clock],
     wall_clock: Given[Clock],
 ) -> Response[SessionResponse]:
     """Exchange the token of the `Authorization` header for a cookie that scripts cannot read.
@@ -72,7 +76,9 @@ async def create_session(
     if len(token) > MAX_COOKIE_BYTES:
         raise ApiError(422, "token_too_large", "This token is too large for a cookie.")
     lasts = int((principal.expires_at - wall_clock.now()).total_seconds())
-    return Response(session_of(principal), cookies=[_cookie(settings, token, max(0, lasts))])
+    return Response(
+        session_of(principal, clock.now()), cookies=[_cookie(settings, token, max(0, lasts))]
+    )
 
 
 @delete(

@@ -92,7 +92,8 @@ class SubscriptionResponse(ApiResponse, frozen=True, kw_only=True):
 class ChangePreviewResponse(ApiResponse, frozen=True, kw_only=True):
     """What choosing a tier would do, when, and what is charged now and each period after.
 
-    The `proration_date`, given with the change, makes it cost the same.
+    The `proration_date`, given with the change, makes it cost the same. `proration` is the sum of
+    what is given back for unused time (never above 0) and what the rest of the period costs.
     """
 
     kind: ChangeKind
@@ -100,6 +101,8 @@ class ChangePreviewResponse(ApiResponse, frozen=True, kw_only=True):
     to_tier: TierName
     due_now: float
     proration: float
+    unused_time: float
+    rest_of_period: float
     next_period: float
     proration_date: datetime | None
     takes_effect_at: datetime | None

@@ -114,6 +114,8 @@ def change_preview(found: ChangePreview) -> ChangePreviewResponse:
         to_tier=found.to_tier,
         due_now=dollars_of_cents(found.due_now_cents),
         proration=dollars_of_cents(found.proration_cents),
+        unused_time=dollars_of_cents(found.unused_cents),
+        rest_of_period=dollars_of_cents(found.rest_cents),
         next_period=dollars_of_cents(found.next_period_cents),
         proration_date=found.proration_date,
         takes_effect_at=found.takes_effect_at,

@@ -381,11 +381,14 @@ class SubscriptionChanged(Event, frozen=True, kw_only=True):
 class PlanChangePreview(Reply, frozen=True, kw_only=True):
     """To be charged now and each period after; `proration_date` makes the charge the same.
 
-    Less than 50 cents are not charged now: the proration then comes with the next invoice.
+    Less than 50 cents are not charged now: the proration then comes with the next invoice. It is
+    what is given back for unused time (never above 0) and what the rest of the period costs.
     """
 
     due_now_cents: int
     proration_cents: int
+    unused_cents: int = 0
+    rest_cents: int = 0
     next_period_cents: int
     proration_date: datetime
 

@@ -152,6 +152,9 @@ class ChangePreview(Reply, frozen=True, kw_only=True):
     to_tier: TierName
     due_now_cents: int
     proration_cents: int
+    # The two that proration is the sum of.
+    unused_cents: int = 0
+    rest_cents: int = 0
     next_period_cents: int
     proration_date: datetime | None
     takes_effect_at: datetime | None

@@ -1,9 +1,14 @@
 """Signing a browser in and out."""
 
+from datetime import UTC, datetime
+
 import httpx
 
+from services.gateway.app import create_app
 from services.gateway.authentication import SESSION_COOKIE
+from shared.clock import FixedClock
 from tests.gateway.scripted import (
+    NOW,
     ORIGIN,
     SERVICE_KEY,
     ScriptedServices,
@@ -31,7 +36,19 @@ async def test_who_am_i_tells_roles_and_the_end_of_the_token(client: httpx.Async
             {"organization_id": "globex", "role": "viewer"},
         ],
         "expires_at": "2026-11-22T13:00:00Z",
+        "now": "2026-11-22T12:00:00Z",
     }
+
+
+async def test_the_time_that_is_told_is_the_one_that_bills_are_written_by() -> None:
+    moment = datetime(2027, 1, 31, 8, tzinfo=UTC)
+    app = create_app(settings(), ScriptedServices(), FixedClock(moment), wall_clock=FixedClock(NOW))
+
+    async with client_of(app) as client:
+        asked = await client.get(SESSION, headers=bearer())
+        signed_in = await client.post(SESSION, headers=bearer())
+
+    assert asked.json()["now"] == signed_in.json()["now"] == "2027-01-31T08:00:00Z"
 
 
 async def test_a_browser_signs_in_reads_with_the_cookie_and_signs_out(

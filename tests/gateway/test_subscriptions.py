@@ -123,6 +123,7 @@ async def test_a_change_costs_what_its_preview_said(
     changed = await client.post(f"{ACCOUNT}/subscription/change", json=body, headers=bearer())
 
     assert (preview.json()["due_now"], preview.json()["next_period"]) == (40.01, 199.0)
+    assert (preview.json()["unused_time"], preview.json()["rest_of_period"]) == (-26.4, 66.41)
     assert (preview.json()["kind"], preview.json()["to_tier"]) == ("upgrade", "team")
     assert changed.json()["id"] == "subscription-1"
     assert services.last.request == ChangePlan(

@@ -104,6 +104,8 @@ async def test_an_upgrade_is_previewed_charged_and_takes_effect(
     )
     assert 0 < preview.due_now_cents <= 19900
     assert preview.next_period_cents == 19900
+    assert preview.unused_cents < 0 < preview.rest_cents
+    assert preview.unused_cents + preview.rest_cents == preview.proration_cents
     upgrade = ChangeStripeSubscription(
         organization_id=organization,
         action="upgrade",

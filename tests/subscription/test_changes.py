@@ -82,6 +82,8 @@ async def test_an_upgrade_costs_what_its_preview_said(pro: Customer) -> None:
     pro.neighbours.answers[PreviewPlanChange] = lambda request: PlanChangePreview(
         due_now_cents=6_000,
         proration_cents=6_000,
+        unused_cents=-3_950,
+        rest_cents=9_950,
         next_period_cents=request.price_cents,
         proration_date=request.proration_date,
     )
@@ -91,6 +93,7 @@ async def test_an_upgrade_costs_what_its_preview_said(pro: Customer) -> None:
         6_000,
         19_900,
     )
+    assert (preview.unused_cents, preview.rest_cents) == (-3_950, 9_950)
     await pro.reserve(2)
     found = await pro.ask(change(pro, "team", proration_date=preview.proration_date))
     assert (found.tier, found.workflows_limit, found.workflows_reserved) == ("team", 500, 2)

@@ -71,6 +71,8 @@ class PreviewChange(StripeStep[PreviewPlanChange, PreviewState, Quote | Refusal]
         reply = PlanChangePreview(
             due_now_cents=value.due_now_cents,
             proration_cents=value.proration_cents,
+            unused_cents=value.proration_cents - value.rest_cents,
+            rest_cents=value.rest_cents,
             next_period_cents=state.price_cents,
             proration_date=moment,
         )

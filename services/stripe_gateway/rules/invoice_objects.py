@@ -141,3 +141,8 @@ class Preview(Struct, frozen=True):
     def proration(self) -> int:
         """What settles the rest of a period."""
         return sum(line.amount for line in self.lines.data if line.proration)
+
+    @property
+    def rest(self) -> int:
+        """What the plan to come costs for the rest of a period, before what is unused of before."""
+        return sum(line.amount for line in self.lines.data if line.proration and line.amount > 0)

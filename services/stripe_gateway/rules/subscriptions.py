@@ -49,10 +49,13 @@ def described(
 
 
 class Quote(Struct, frozen=True):
-    """What a change of plan costs at once, and what of it settles the rest of the period. Cents."""
+    """What a change of plan costs at once, and what of it settles the rest of the period, of which
+    `rest_cents` is what the new plan costs for it. Cents.
+    """
 
     due_now_cents: int
     proration_cents: int
+    rest_cents: int = 0
 
 
 def quote(subscription: Subscription, shown: Preview, put_back: Preview | None) -> Quote:
@@ -70,6 +73,7 @@ def quote(subscription: Subscription, shown: Preview, put_back: Preview | None) 
     return Quote(
         due_now_cents=due if due >= LEAST_CENTS else 0,
         proration_cents=shown.proration - restoring,
+        rest_cents=shown.rest,
     )
 
 

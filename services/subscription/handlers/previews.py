@@ -94,6 +94,8 @@ class Previews(AnsweringStep[PreviewChange, Preview, PlanChangePreview | Refusal
             to_tier=state.tier,
             due_now_cents=outcome.due_now_cents,
             proration_cents=outcome.proration_cents,
+            unused_cents=outcome.unused_cents,
+            rest_cents=outcome.rest_cents,
             next_period_cents=outcome.next_period_cents,
             proration_date=outcome.proration_date,
             takes_effect_at=standing.at,
