@@ -2,6 +2,7 @@
 
 import { Component, type ReactNode } from "react";
 import { Failed } from "@/components/app/Failed";
+import { forgetFailedParts } from "@/lib/lazyPart";
 
 interface Props {
   children: ReactNode;
@@ -15,8 +16,13 @@ export class ErrorBoundary extends Component<Props, { error: Error | null }> {
     return { error };
   }
 
+  private readonly retry = () => {
+    forgetFailedParts();
+    this.setState({ error: null });
+  };
+
   override render() {
     if (!this.state.error) return this.props.children;
-    return <Failed error={this.state.error} onRetry={() => this.setState({ error: null })} />;
+    return <Failed error={this.state.error} onRetry={this.retry} />;
   }
 }

@@ -3,6 +3,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Failed } from "@/components/app/Failed";
+import { RefreshFailed } from "@/components/app/RefreshFailed";
 
 export interface QueryViewProps<T> {
   query: UseQueryResult<T>;
@@ -11,9 +12,18 @@ export interface QueryViewProps<T> {
   children: (data: T) => ReactNode;
 }
 
-/** A query as it is: loading, failed with a way to try again, or its data. */
+/** A query as it is: loading, failed with a way to try again, or its data, perhaps of before. */
 export function QueryView<T>({ query, skeleton, children }: QueryViewProps<T>) {
-  if (query.data !== undefined) return children(query.data);
+  if (query.data !== undefined) {
+    return (
+      <>
+        {children(query.data)}
+        {query.isRefetchError && (
+          <RefreshFailed onRetry={() => query.refetch()} isRetrying={query.isRefetching} />
+        )}
+      </>
+    );
+  }
   if (query.error) {
     return (
       <Failed error={query.error} onRetry={() => query.refetch()} isRetrying={query.isRefetching} />

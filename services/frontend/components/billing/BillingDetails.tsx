@@ -1,6 +1,6 @@
 "use client";
 
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useState } from "react";
 import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
@@ -11,9 +11,10 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { useBillingAccount } from "@/hooks/billing/useBillingAccount";
 import { addressLines, limitText } from "@/lib/billing/details";
 import type { BillingAccountResponse } from "@/lib/billing/types";
+import { lazyPart } from "@/lib/lazyPart";
 import { cn } from "@/lib/utils";
 
-const EditBillingDetails = lazy(() => import("@/components/billing/EditBillingDetails"));
+const EditBillingDetails = lazyPart(() => import("@/components/billing/EditBillingDetails"));
 
 const COLUMNS = "grid divide-border max-sm:divide-y sm:grid-cols-2 sm:divide-x";
 

@@ -1,9 +1,10 @@
 "use client";
 
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { useUrlState } from "@/hooks/useUrlState";
+import { lazyPart } from "@/lib/lazyPart";
 
-const FinishCard = lazy(() => import("@/components/billing/FinishCard"));
+const FinishCard = lazyPart(() => import("@/components/billing/FinishCard"));
 
 /** Back from a bank's own page: the address names what was begun here. */
 export function CardReturn() {

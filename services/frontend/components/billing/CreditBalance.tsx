@@ -1,6 +1,6 @@
 "use client";
 
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
@@ -13,8 +13,9 @@ import { usePlans } from "@/hooks/billing/usePlans";
 import { useStripeConfig } from "@/hooks/billing/useStripeConfig";
 import type { BillingAccountResponse } from "@/lib/billing/types";
 import { formatMoney, plural } from "@/lib/format";
+import { lazyPart } from "@/lib/lazyPart";
 
-const BuyCreditsDialog = lazy(() => import("@/components/billing/BuyCreditsDialog"));
+const BuyCreditsDialog = lazyPart(() => import("@/components/billing/BuyCreditsDialog"));
 
 export default function CreditBalance() {
   const { organizationId } = useSession();

@@ -26,6 +26,7 @@ import {
   isPayable,
   linePeriod,
   paymentLine,
+  unitPrice,
 } from "@/lib/billing/invoices";
 import type { InvoiceResponse, LineItem } from "@/lib/billing/types";
 import { formatDate, formatMoney, formatNumber } from "@/lib/format";
@@ -47,7 +48,8 @@ export default function InvoiceDetails({ invoiceId, onClose, onPay }: InvoiceDet
             {invoice.data?.invoice_number ?? "Invoice"}
           </DialogTitle>
           <DialogDescription>
-            {invoice.data ? `${invoiceDate(invoice.data)}. ${periodOf(invoice.data)}` : "Loading…"}
+            {invoice.data && `${invoiceDate(invoice.data)}. ${periodOf(invoice.data)}`}
+            {invoice.isPending && "Loading…"}
           </DialogDescription>
         </DialogHeader>
         <QueryView query={invoice} skeleton={<DetailsSkeleton />}>
@@ -111,7 +113,8 @@ export function InvoiceLines({ lines }: { lines: LineItem[] }) {
               {line.description}
               <span className="block text-muted-foreground text-xs">
                 <span className="sm:hidden">
-                  {formatNumber(line.quantity)} × {formatMoney(line.unit_price)}{" "}
+                  {formatNumber(line.quantity)}
+                  {unitPrice(line) && ` × ${unitPrice(line)}`}{" "}
                 </span>
                 {linePeriod(line)}
                 {line.corrects_invoice && ` Corrects ${line.corrects_invoice}`}
@@ -120,9 +123,7 @@ export function InvoiceLines({ lines }: { lines: LineItem[] }) {
             <td className="px-3 py-2.5 text-right tabular-nums max-sm:hidden">
               {formatNumber(line.quantity)}
             </td>
-            <td className="px-3 py-2.5 text-right tabular-nums max-sm:hidden">
-              {formatMoney(line.unit_price)}
-            </td>
+            <td className="px-3 py-2.5 text-right tabular-nums max-sm:hidden">{unitPrice(line)}</td>
             <td className="py-2.5 text-right tabular-nums">{formatMoney(line.total)}</td>
           </tr>
         ))}

@@ -1,11 +1,12 @@
 "use client";
 
 import { Download, FilePlus2, ReceiptText } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
+import { ShowMore } from "@/components/app/ShowMore";
 import { Badge } from "@/components/ui/badge";
 import { Button, buttonVariants } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -34,10 +35,11 @@ import {
 } from "@/lib/billing/invoices";
 import type { InvoiceResponse } from "@/lib/billing/types";
 import { formatMoney } from "@/lib/format";
+import { lazyPart } from "@/lib/lazyPart";
 
-const InvoiceDetails = lazy(() => import("@/components/billing/InvoiceDetails"));
-const PayInvoiceDialog = lazy(() => import("@/components/billing/PayInvoiceDialog"));
-const UpcomingInvoice = lazy(() => import("@/components/billing/UpcomingInvoice"));
+const InvoiceDetails = lazyPart(() => import("@/components/billing/InvoiceDetails"));
+const PayInvoiceDialog = lazyPart(() => import("@/components/billing/PayInvoiceDialog"));
+const UpcomingInvoice = lazyPart(() => import("@/components/billing/UpcomingInvoice"));
 
 const ROWS = ["a", "b", "c"];
 
@@ -83,22 +85,14 @@ export default function InvoiceList() {
         <QueryView query={invoices} skeleton={<InvoicesSkeleton />}>
           {(data) => {
             const found = data.pages.flatMap((page) => page.items);
-            if (found.length === 0) return <NoInvoices isFiltered={status !== undefined} />;
+            if (found.length === 0)
+              return <NoInvoices onShowAll={status && (() => setFilter(null))} />;
             return (
               <>
                 <Invoices invoices={found} onShow={setShown} onPay={setPaying} />
-                {invoices.hasNextPage && (
-                  <div className="border-border border-t px-5 py-3 sm:px-6">
-                    <Button
-                      variant="ghost"
-                      size="sm"
-                      busy={invoices.isFetchingNextPage}
-                      onClick={() => invoices.fetchNextPage()}
-                    >
-                      Show older invoices
-                    </Button>
-                  </div>
-                )}
+                <ShowMore query={invoices} className="border-border border-t px-5 py-3 sm:px-6">
+                  Show older invoices
+                </ShowMore>
               </>
             );
           }}
@@ -115,12 +109,26 @@ export default function InvoiceList() {
   );
 }
 
-function NoInvoices({ isFiltered }: { isFiltered: boolean }) {
+/** `onShowAll` where a filter left nothing. */
+function NoInvoices({ onShowAll }: { onShowAll: (() => void) | undefined }) {
+  if (!onShowAll) {
+    return (
+      <Empty icon={ReceiptText} title="No invoices yet">
+        What your plan does not cover is billed on the 1st of each month, and stands here then.
+      </Empty>
+    );
+  }
   return (
-    <Empty icon={ReceiptText} title={isFiltered ? "None of these" : "No invoices yet"}>
-      {isFiltered
-        ? "No invoice has this status. Choose another one to see the rest."
-        : "What your plan does not cover is billed on the 1st of each month, and stands here then."}
+    <Empty
+      icon={ReceiptText}
+      title="None of these"
+      action={
+        <Button variant="outline" size="sm" onClick={onShowAll}>
+          Show all invoices
+        </Button>
+      }
+    >
+      No invoice has this status.
     </Empty>
   );
 }
@@ -211,7 +219,7 @@ function NumberButton({ invoice, onShow }: Pick<OneInvoiceProps, "invoice" | "on
     <button
       type="button"
       onClick={() => onShow(invoice.id)}
-      className="max-w-full truncate rounded-sm text-left font-medium text-sm tabular-nums underline-offset-4 hover:underline"
+      className="max-w-full truncate rounded-sm text-left font-medium text-sm tabular-nums underline-offset-4 hover:underline pointer-coarse:min-h-11"
     >
       {invoice.invoice_number}
     </button>

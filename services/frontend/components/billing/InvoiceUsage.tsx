@@ -3,11 +3,12 @@
 import { useState } from "react";
 import { QueryView } from "@/components/app/QueryView";
 import { useSession } from "@/components/app/SessionProvider";
+import { ShowMore } from "@/components/app/ShowMore";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useInvoiceUsage } from "@/hooks/billing/useInvoices";
 import { usageName } from "@/lib/billing/invoices";
-import { formatDateTime, formatMoney } from "@/lib/format";
+import { formatCost, formatDateTime } from "@/lib/format";
 
 /** The uses behind an invoice, asked for when someone wants to see them. */
 export function InvoiceUsage({ invoiceId }: { invoiceId: string }) {
@@ -47,20 +48,11 @@ function Records({ invoiceId }: { invoiceId: string }) {
                       {formatDateTime(record.usage_details?.occurred_at ?? record.recorded_at)}
                     </span>
                   </span>
-                  <span className="tabular-nums">{formatMoney(record.total_price)}</span>
+                  <span className="tabular-nums">{formatCost(record.total_price)}</span>
                 </li>
               ))}
           </ul>
-          {usage.hasNextPage && (
-            <Button
-              variant="ghost"
-              size="sm"
-              busy={usage.isFetchingNextPage}
-              onClick={() => usage.fetchNextPage()}
-            >
-              Show more
-            </Button>
-          )}
+          <ShowMore query={usage}>Show more</ShowMore>
         </>
       )}
     </QueryView>

@@ -2,12 +2,13 @@
 
 import { QueryView } from "@/components/app/QueryView";
 import { useSession } from "@/components/app/SessionProvider";
-import { Button } from "@/components/ui/button";
+import { ShowMore } from "@/components/app/ShowMore";
+import { ScrollBox } from "@/components/ui/scroll-box";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useCredits } from "@/hooks/billing/useCredits";
 import { entryKind, signedMoney } from "@/lib/billing/credits";
 import type { CreditEntryResponse } from "@/lib/billing/types";
-import { formatDate, formatShortDate } from "@/lib/format";
+import { formatDate } from "@/lib/format";
 import { cn } from "@/lib/utils";
 
 const ROWS = ["a", "b", "c"];
@@ -31,22 +32,16 @@ export function RecentCredits() {
           }
           return (
             <>
-              <ul className="mt-1.5 max-h-64 overflow-y-auto" aria-label="Credit activity">
-                {entries.map((entry) => (
-                  <Entry key={entry.id} entry={entry} />
-                ))}
-              </ul>
-              {credits.hasNextPage && (
-                <Button
-                  variant="link"
-                  size="sm"
-                  className="mt-2"
-                  busy={credits.isFetchingNextPage}
-                  onClick={() => credits.fetchNextPage()}
-                >
-                  Show older
-                </Button>
-              )}
+              <ScrollBox className="mt-1.5 max-h-64 overflow-y-auto">
+                <ul aria-label="Credit activity">
+                  {entries.map((entry) => (
+                    <Entry key={entry.id} entry={entry} />
+                  ))}
+                </ul>
+              </ScrollBox>
+              <ShowMore query={credits} className="-ml-3 mt-1">
+                Show older
+              </ShowMore>
             </>
           );
         }}
@@ -63,7 +58,7 @@ function Entry({ entry }: { entry: CreditEntryResponse }) {
           {entry.description || entryKind(entry)}
         </span>
         <span className="text-muted-foreground text-xs">
-          {entryKind(entry)} {formatShortDate(entry.created_at)}
+          {entryKind(entry)} {formatDate(entry.created_at)}
           {entry.expires_at && `, expires ${formatDate(entry.expires_at)}`}
         </span>
       </span>

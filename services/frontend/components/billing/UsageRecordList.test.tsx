@@ -54,3 +54,26 @@ test("older records come when they are asked for", async () => {
   await userEvent.click(await screen.findByRole("button", { name: "Show older records" }));
   expect((await screen.findAllByText(/TICKET-9/)).length).toBeGreaterThan(0);
 });
+
+test("a use that cost less than a cent has a price nevertheless", async () => {
+  server.use(
+    http.get(`${ACCOUNT}/usage`, () =>
+      HttpResponse.json([aUsageRecord({ usage_type: "llm_cost", total_price: 0.00042 })]),
+    ),
+  );
+  renderSignedIn(<UsageRecordList />);
+  expect((await screen.findAllByText("$0.00042")).length).toBeGreaterThan(0);
+});
+
+test("where a filter leaves nothing, all is one click away", async () => {
+  server.use(
+    http.get(`${ACCOUNT}/usage`, ({ request }) => {
+      const isFiltered = new URL(request.url).searchParams.has("billed");
+      return HttpResponse.json(isFiltered ? [] : [aUsageRecord()]);
+    }),
+  );
+  window.history.replaceState(null, "", "/settings/billing/?usage=unbilled");
+  renderSignedIn(<UsageRecordList />);
+  await userEvent.click(await screen.findByRole("button", { name: "Show all records" }));
+  expect((await screen.findAllByText(/TICKET-7/)).length).toBeGreaterThan(0);
+});

@@ -4,6 +4,7 @@ import { Workflow } from "lucide-react";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
+import { ShowMore } from "@/components/app/ShowMore";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -23,7 +24,7 @@ import { useUsage } from "@/hooks/billing/useUsage";
 import { useUrlState } from "@/hooks/useUrlState";
 import { coverText, usageName } from "@/lib/billing/invoices";
 import type { UsageRecordResponse } from "@/lib/billing/types";
-import { formatDateTime, formatMoney } from "@/lib/format";
+import { formatCost, formatDateTime } from "@/lib/format";
 
 const FILTERS = [
   { value: "all", label: "All" },
@@ -56,22 +57,14 @@ export default function UsageRecordList() {
         <QueryView query={usage} skeleton={<RecordsSkeleton />}>
           {(data) => {
             const records = data.pages.flatMap((page) => page.items);
-            if (records.length === 0) return <NoRecords filter={filter} />;
+            if (records.length === 0)
+              return <NoRecords filter={filter} onShowAll={() => setChosen(null)} />;
             return (
               <>
                 <Records records={records} />
-                {usage.hasNextPage && (
-                  <div className="border-border border-t px-5 py-3 sm:px-6">
-                    <Button
-                      variant="ghost"
-                      size="sm"
-                      busy={usage.isFetchingNextPage}
-                      onClick={() => usage.fetchNextPage()}
-                    >
-                      Show older records
-                    </Button>
-                  </div>
-                )}
+                <ShowMore query={usage} className="border-border border-t px-5 py-3 sm:px-6">
+                  Show older records
+                </ShowMore>
               </>
             );
           }}
@@ -81,16 +74,25 @@ export default function UsageRecordList() {
   );
 }
 
-function NoRecords({ filter }: { filter: Filter }) {
+function NoRecords({ filter, onShowAll }: { filter: Filter; onShowAll: () => void }) {
+  const all = (
+    <Button variant="outline" size="sm" onClick={onShowAll}>
+      Show all records
+    </Button>
+  );
   if (filter === "unbilled") {
     return (
-      <Empty icon={Workflow} title="Everything is billed">
+      <Empty icon={Workflow} title="Everything is billed" action={all}>
         Nothing waits for the next invoice.
       </Empty>
     );
   }
   return (
-    <Empty icon={Workflow} title={filter === "billed" ? "Nothing is billed yet" : "No usage yet"}>
+    <Empty
+      icon={Workflow}
+      title={filter === "billed" ? "Nothing is billed yet" : "No usage yet"}
+      action={filter === "billed" && all}
+    >
       Each workflow that an agent completes stands here, with what paid for it.
     </Empty>
   );
@@ -123,7 +125,7 @@ function Records({ records }: { records: UsageRecordResponse[] }) {
                   <BilledBadge record={record} />
                 </TableCell>
                 <TableCell className="text-right tabular-nums">
-                  {formatMoney(record.total_price)}
+                  {formatCost(record.total_price)}
                 </TableCell>
               </TableRow>
             ))}
@@ -137,7 +139,7 @@ function Records({ records }: { records: UsageRecordResponse[] }) {
               <span className="min-w-0">
                 <What record={record} />
               </span>
-              <span className="tabular-nums">{formatMoney(record.total_price)}</span>
+              <span className="tabular-nums">{formatCost(record.total_price)}</span>
             </div>
             <p className="flex flex-wrap items-center gap-2 text-muted-foreground text-xs">
               <BilledBadge record={record} />

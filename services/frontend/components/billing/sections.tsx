@@ -1,6 +1,7 @@
-import { type ComponentType, lazy } from "react";
+import type { ComponentType } from "react";
 import { SubscriptionCard } from "@/components/billing/SubscriptionCard";
 import { UsageCard } from "@/components/billing/UsageCard";
+import { lazyPart } from "@/lib/lazyPart";
 
 export interface BillingSection {
   id: string;
@@ -12,13 +13,13 @@ export interface BillingSection {
   Component: ComponentType;
 }
 
-const BillingDetails = lazy(() => import("@/components/billing/BillingDetails"));
-const CostBreakdown = lazy(() => import("@/components/billing/CostBreakdown"));
-const CreditBalance = lazy(() => import("@/components/billing/CreditBalance"));
-const InvoiceList = lazy(() => import("@/components/billing/InvoiceList"));
-const PaymentMethodList = lazy(() => import("@/components/billing/PaymentMethodList"));
-const PricingTable = lazy(() => import("@/components/billing/PricingTable"));
-const UsageRecordList = lazy(() => import("@/components/billing/UsageRecordList"));
+const BillingDetails = lazyPart(() => import("@/components/billing/BillingDetails"));
+const CostBreakdown = lazyPart(() => import("@/components/billing/CostBreakdown"));
+const CreditBalance = lazyPart(() => import("@/components/billing/CreditBalance"));
+const InvoiceList = lazyPart(() => import("@/components/billing/InvoiceList"));
+const PaymentMethodList = lazyPart(() => import("@/components/billing/PaymentMethodList"));
+const PricingTable = lazyPart(() => import("@/components/billing/PricingTable"));
+const UsageRecordList = lazyPart(() => import("@/components/billing/UsageRecordList"));
 
 /** The page, from top to bottom. What is lazy is fetched after what is seen first. */
 export const SECTIONS: readonly BillingSection[] = [

@@ -8,6 +8,7 @@ import {
   linePeriod,
   paymentLine,
   readStatus,
+  unitPrice,
   usageName,
 } from "@/lib/billing/invoices";
 import { anInvoice, aUsageRecord } from "@/mocks/examples";
@@ -66,4 +67,12 @@ test("a use says what it was and what paid for it", () => {
 
 test("a document has an address that nothing can break out of", () => {
   expect(documentAddress("a/../b", "pdf")).toBe("/api/billing/invoices/a%2F..%2Fb/pdf");
+});
+
+test("what one of a line costs is told, unless it is too little to be", () => {
+  const line = { position: 1, kind: "llm_cost", description: "LLM usage" } as const;
+  expect(unitPrice({ ...line, quantity: 3, unit_price: 10, total: 30 })).toBe("$10.00");
+  expect(unitPrice({ ...line, quantity: 1000, unit_price: 0.00927, total: 9.27 })).toBe("$0.0093");
+  expect(unitPrice({ ...line, quantity: 1000, unit_price: 0, total: 9.27 })).toBeNull();
+  expect(unitPrice({ ...line, quantity: 5, unit_price: 0, total: 0 })).toBe("$0.00");
 });

@@ -8,7 +8,7 @@ import type {
   LineItem,
   UsageRecordResponse,
 } from "@/lib/billing/types";
-import { formatDate, formatMoney } from "@/lib/format";
+import { formatCost, formatDate, formatMoney } from "@/lib/format";
 
 const STATUSES: Record<InvoiceStatus, { text: string; variant: BadgeVariant }> = {
   draft: { text: "Draft", variant: "outline" },
@@ -67,6 +67,11 @@ export function linePeriod(line: LineItem): string | null {
   return line.period_start && line.period_end
     ? `${formatDate(line.period_start)} – ${formatDate(line.period_end)}`
     : null;
+}
+
+/** What one of a line costs; null where that is less than can be told, so that the total says it. */
+export function unitPrice(line: LineItem): string | null {
+  return line.unit_price === 0 && line.total !== 0 ? null : formatCost(line.unit_price);
 }
 
 const COVERED: Record<CoveredBy, string> = {
