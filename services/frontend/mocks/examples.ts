@@ -23,6 +23,7 @@ export function aSession(changes: Partial<SessionResponse> = {}): SessionRespons
     is_operator: false,
     organizations: [{ organization_id: ORGANIZATION, role: "owner" }],
     expires_at: "2026-11-23T00:00:00Z",
+    now: new Date().toISOString(),
     ...changes,
   };
 }
@@ -158,7 +159,9 @@ export function aPreview(changes: Partial<ChangePreviewResponse> = {}): ChangePr
     from_tier: "pro",
     to_tier: "team",
     due_now: 80,
-    proration: -40,
+    proration: 80,
+    unused_time: -53.2,
+    rest_of_period: 133.2,
     next_period: 199,
     proration_date: "2026-11-22T12:00:00Z",
     takes_effect_at: "2026-11-22T12:00:00Z",

@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, use, useEffect, useMemo, useState } from "react";
 import { toast } from "sonner";
+import { useUrlState } from "@/hooks/useUrlState";
 import { messageOf } from "@/lib/api/errors";
 import { billingApi } from "@/lib/billing/api";
 import { sessionQuery } from "@/lib/billing/queries";
@@ -10,6 +11,7 @@ import type { Membership, Role, SessionResponse } from "@/lib/billing/types";
 import { canManage, chooseMembership, tokenOfFragment, whyNot } from "@/lib/session";
 
 const STORED = "billing.organization";
+const ORGANIZATION = "org";
 
 export interface Session {
   session: SessionResponse;
@@ -20,6 +22,8 @@ export interface Session {
   whyNot: string | null;
   switchOrganization: (organizationId: string) => void;
   signOut: () => Promise<void>;
+  /** How far the server's clock is ahead of the browser's; bills are written by the former. */
+  clockAheadMs: number;
 }
 
 const SessionContext = createContext<Session | null>(null);
@@ -43,15 +47,27 @@ export interface SessionProviderProps {
 export function SessionProvider(props: SessionProviderProps) {
   const isReady = useTokenOfAddress();
   const query = useQuery({ ...sessionQuery, enabled: isReady });
-  const [wanted, setWanted] = useState<string | null>(null);
+  const [inAddress, setInAddress] = useUrlState(ORGANIZATION);
   const { data, error } = query;
+  const membership = data ? chooseMembership(data.organizations, [inAddress, stored()]) : null;
+  const shown = membership?.organization_id ?? null;
+  const isOneOfMany = (data?.organizations.length ?? 0) > 1;
+  // In the address it stays this tab's, whatever is chosen in another one.
+  const belongs = shown !== null && (isOneOfMany || inAddress !== null) ? shown : inAddress;
+  useEffect(() => {
+    if (belongs !== inAddress) setInAddress(belongs);
+  }, [belongs, inAddress, setInAddress]);
   if (error && "status" in error && error.status === 401) return props.signedOut;
   if (error && !data) return props.failed(error, () => query.refetch());
   if (!data) return props.pending;
-  const membership = chooseMembership(data.organizations, [wanted, inAddress(), stored()]);
   if (!membership) return props.noOrganization;
   return (
-    <SignedIn session={data} membership={membership} onSwitch={setWanted}>
+    <SignedIn
+      session={data}
+      membership={membership}
+      clockAheadMs={Date.parse(data.now) - query.dataUpdatedAt}
+      onSwitch={setInAddress}
+    >
       {props.children}
     </SignedIn>
   );
@@ -60,12 +76,14 @@ export function SessionProvider(props: SessionProviderProps) {
 interface SignedInProps {
   session: SessionResponse;
   membership: Membership;
+  clockAheadMs: number;
   onSwitch: (organizationId: string) => void;
   children: ReactNode;
 }
 
-function SignedIn({ session, membership, onSwitch, children }: SignedInProps) {
+function SignedIn({ session, membership, clockAheadMs, onSwitch, children }: SignedInProps) {
   const queryClient = useQueryClient();
+  const [, setInvoice] = useUrlState("invoice");
   const value = useMemo<Session>(
     () => ({
       session,
@@ -73,17 +91,25 @@ function SignedIn({ session, membership, onSwitch, children }: SignedInProps) {
       role: membership.role,
       canManage: canManage(membership.role),
       whyNot: canManage(membership.role) ? null : whyNot(membership),
+      clockAheadMs,
       switchOrganization: (organizationId) => {
         localStorage.setItem(STORED, organizationId);
+        // It is of the organization before.
+        setInvoice(null);
         onSwitch(organizationId);
       },
       signOut: async () => {
-        await billingApi.signOut();
+        try {
+          await billingApi.signOut();
+        } catch (error) {
+          toast.error(`You are still signed in. ${messageOf(error)}`);
+          return;
+        }
         queryClient.removeQueries({ queryKey: ["billing"] });
         await queryClient.resetQueries({ queryKey: sessionQuery.queryKey });
       },
     }),
-    [session, membership, onSwitch, queryClient],
+    [session, membership, clockAheadMs, onSwitch, setInvoice, queryClient],
   );
   return <SessionContext value={value}>{children}</SessionContext>;
 }
@@ -107,10 +133,6 @@ function useTokenOfAddress(): boolean {
       .finally(() => setIsReady(true));
   }, [queryClient]);
   return isReady;
-}
-
-function inAddress(): string | null {
-  return new URLSearchParams(window.location.search).get("org");
 }
 
 function stored(): string | null {

@@ -1,4 +1,4 @@
-import { screen, waitFor } from "@testing-library/react";
+import { cleanup, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { HttpResponse, http } from "msw";
 import { expect, test, vi } from "vitest";
@@ -128,4 +128,50 @@ test("an owner's button does what it says", async () => {
   renderSignedIn(<ManageButton onClick={act}>Buy</ManageButton>);
   await userEvent.click(await screen.findByRole("button", { name: "Buy" }));
   await waitFor(() => expect(act).toHaveBeenCalledOnce());
+});
+
+function Switcher() {
+  return (
+    <>
+      <OrganizationSwitcher />
+      <Account />
+    </>
+  );
+}
+
+test("an organization stays this tab's, whatever is chosen in another one", async () => {
+  answerSession(TWO);
+  server.use(http.get(`${API}/account/globex`, () => HttpResponse.json(anAccount())));
+  renderSignedIn(<Switcher />);
+  await screen.findByText("acme 25");
+  await waitFor(() => expect(window.location.search).toBe("?org=acme"));
+  // The other tab, and then a reload here.
+  localStorage.setItem("billing.organization", "globex");
+  cleanup();
+  renderSignedIn(<Switcher />);
+  await screen.findByText("acme 25");
+});
+
+test("switching stands in the address, and leaves the other one's invoice", async () => {
+  answerSession(TWO);
+  server.use(http.get(`${API}/account/globex`, () => HttpResponse.json(anAccount())));
+  window.history.replaceState(null, "", "/settings/billing/?org=acme&invoice=inv_1");
+  renderSignedIn(<Switcher />);
+  await userEvent.selectOptions(await screen.findByLabelText("Organization"), "globex");
+  await screen.findByText("globex 25");
+  expect(window.location.search).toBe("?org=globex");
+});
+
+test("an address without an organization stays as it is for who has only one", async () => {
+  renderSignedIn(<Account />);
+  await screen.findByText("acme 25");
+  expect(window.location.search).toBe("");
+});
+
+test("who could not be signed out is told", async () => {
+  server.use(http.delete(`${API}/session`, () => refusal(503, "Away for a moment.")));
+  renderSignedIn(<Account />);
+  await userEvent.click(await screen.findByText("acme 25"));
+  await screen.findByText("You are still signed in. Away for a moment.");
+  expect(screen.getByText("acme 25")).toBeVisible();
 });

@@ -1,6 +1,9 @@
+"use client";
+
 import type { LucideIcon } from "lucide-react";
 import Link from "next/link";
 import type { ReactNode } from "react";
+import { useSession } from "@/components/app/SessionProvider";
 import { buttonVariants } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/utils";
@@ -21,6 +24,7 @@ interface OutcomeProps {
 
 /** How a purchase has ended, or how it stands. */
 export function Outcome({ icon: Icon, tone, title, spinning = false, children }: OutcomeProps) {
+  const { organizationId } = useSession();
   return (
     <div className="mx-auto flex max-w-md flex-col items-center px-4 py-24 text-center">
       <span className={cn("grid size-14 place-items-center rounded-full", TONES[tone])}>
@@ -31,7 +35,7 @@ export function Outcome({ icon: Icon, tone, title, spinning = false, children }:
         <div className="mt-2 text-muted-foreground text-sm leading-relaxed">{children}</div>
       </div>
       <Link
-        href="/settings/billing/"
+        href={`/settings/billing/?org=${encodeURIComponent(organizationId)}`}
         prefetch={false}
         className={buttonVariants({ className: "mt-8" })}
       >

@@ -1,7 +1,7 @@
 "use client";
 
 import { CreditCard, Plus } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useState } from "react";
 import { toast } from "sonner";
 import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
@@ -14,11 +14,13 @@ import { Empty } from "@/components/ui/empty";
 import { Skeleton } from "@/components/ui/skeleton";
 import { usePaymentMethods, useSetDefaultPaymentMethod } from "@/hooks/billing/usePaymentMethods";
 import { useStripeConfig } from "@/hooks/billing/useStripeConfig";
+import { useNow } from "@/hooks/useToday";
 import { expiryOf, expiryText, methodName, spokenName } from "@/lib/billing/cards";
 import type { PaymentMethodResponse } from "@/lib/billing/types";
+import { lazyPart } from "@/lib/lazyPart";
 
-const AddPaymentMethodForm = lazy(() => import("@/components/billing/AddPaymentMethodForm"));
-const RemoveCardDialog = lazy(() => import("@/components/billing/RemoveCardDialog"));
+const AddPaymentMethodForm = lazyPart(() => import("@/components/billing/AddPaymentMethodForm"));
+const RemoveCardDialog = lazyPart(() => import("@/components/billing/RemoveCardDialog"));
 
 export default function PaymentMethodList() {
   const { organizationId } = useSession();
@@ -29,13 +31,19 @@ export default function PaymentMethodList() {
     <Section
       id="payment-methods"
       title="Payment methods"
-      action={<AddButton onClick={() => setIsAdding(true)} />}
+      action={<AddButton onClick={() => setIsAdding(true)}>Add card</AddButton>}
     >
       <Card>
         <QueryView query={methods} skeleton={<MethodsSkeleton />}>
           {(data) =>
             data.length === 0 ? (
-              <Empty icon={CreditCard} title="No card yet">
+              <Empty
+                icon={CreditCard}
+                title="No card yet"
+                action={
+                  <AddButton onClick={() => setIsAdding(true)}>Add your first card</AddButton>
+                }
+              >
                 Add one to upgrade, to pay invoices, and to let workflows go on beyond your plan.
               </Empty>
             ) : (
@@ -57,13 +65,13 @@ export default function PaymentMethodList() {
   );
 }
 
-function AddButton({ onClick }: { onClick: () => void }) {
+function AddButton({ onClick, children }: { onClick: () => void; children: ReactNode }) {
   const config = useStripeConfig().data;
   const off = config && !config.is_configured ? "Card payments are not configured here." : null;
   return (
     <ManageButton variant="outline" size="sm" off={off} onClick={onClick}>
       <Plus aria-hidden="true" />
-      Add card
+      {children}
     </ManageButton>
   );
 }
@@ -115,9 +123,10 @@ function Method({ method, onRemove }: MethodProps) {
 }
 
 function ExpiryLine({ method }: { method: PaymentMethodResponse }) {
+  const now = useNow();
   const text = expiryText(method);
   if (!text) return null;
-  const expiry = expiryOf(method, new Date());
+  const expiry = expiryOf(method, now);
   if (expiry === "valid") {
     return <p className="mt-0.5 text-muted-foreground text-xs">Expires {text}</p>;
   }

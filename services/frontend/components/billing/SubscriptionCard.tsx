@@ -1,11 +1,12 @@
 "use client";
 
 import { CalendarClock } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
+import { Alert } from "@/components/ui/alert";
 import { Badge } from "@/components/ui/badge";
 import { buttonVariants } from "@/components/ui/button";
 import { Card, CardContent, CardFooter } from "@/components/ui/card";
@@ -13,12 +14,14 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { usePlans } from "@/hooks/billing/usePlans";
 import { useSubscription } from "@/hooks/billing/useSubscription";
 import { useReactivateSubscription } from "@/hooks/billing/useSubscriptionChanges";
+import { useNow } from "@/hooks/useToday";
 import { currentPrice, periodLine, planName, priceText, statusBadge } from "@/lib/billing/plans";
 import type { PlanResponse, SubscriptionResponse } from "@/lib/billing/types";
 import { daysUntil, formatDate, plural } from "@/lib/format";
+import { lazyPart } from "@/lib/lazyPart";
 
-const CancelDialog = lazy(() => import("@/components/billing/CancelDialog"));
-const UpgradeDialog = lazy(() => import("@/components/billing/UpgradeDialog"));
+const CancelDialog = lazyPart(() => import("@/components/billing/CancelDialog"));
+const UpgradeDialog = lazyPart(() => import("@/components/billing/UpgradeDialog"));
 
 export function SubscriptionCard() {
   const { organizationId } = useSession();
@@ -67,6 +70,9 @@ function Subscription({ subscription, plans }: SubscriptionProps) {
         </div>
         <Facts subscription={subscription} />
         {subscription.pending_tier && <PendingChange subscription={subscription} plans={plans} />}
+        {subscription.warnings.map(({ resource, detail }) => (
+          <Alert key={resource} variant="warning" title={detail} className="mt-3" />
+        ))}
       </CardContent>
       <Actions subscription={subscription} plans={plans} />
     </>
@@ -74,7 +80,7 @@ function Subscription({ subscription, plans }: SubscriptionProps) {
 }
 
 function Facts({ subscription }: { subscription: SubscriptionResponse }) {
-  const facts = factsOf(subscription);
+  const facts = factsOf(subscription, useNow());
   return (
     <dl className="mt-6 grid gap-x-8 gap-y-4 sm:grid-cols-2">
       {facts.map(([name, value]) => (
@@ -87,7 +93,7 @@ function Facts({ subscription }: { subscription: SubscriptionResponse }) {
   );
 }
 
-function factsOf(subscription: SubscriptionResponse): [string, string][] {
+function factsOf(subscription: SubscriptionResponse, now: Date): [string, string][] {
   const { current_period_start: start, current_period_end: end, trial_end } = subscription;
   const facts: [string, string][] = [];
   if (start && end) facts.push(["Current period", `${formatDate(start)} – ${formatDate(end)}`]);
@@ -95,7 +101,7 @@ function factsOf(subscription: SubscriptionResponse): [string, string][] {
     facts.push(["Workflows reset", formatDate(subscription.workflows_reset_at)]);
   }
   if (subscription.status === "trialing" && trial_end) {
-    facts.push(["Trial", `${plural(daysUntil(trial_end, new Date()), "day")} left`]);
+    facts.push(["Trial", `${plural(daysUntil(trial_end, now), "day")} left`]);
   }
   if (subscription.is_byo) {
     const providers = subscription.byo_providers_configured ?? [];

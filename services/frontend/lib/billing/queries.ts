@@ -29,6 +29,8 @@ export const sessionQuery = queryOptions({
   queryKey: ["session"],
   queryFn: billingApi.getSession,
   staleTime: SELDOM,
+  // It also tells the time, and that it has ended.
+  refetchInterval: SELDOM,
 });
 
 export const configQuery = queryOptions({
