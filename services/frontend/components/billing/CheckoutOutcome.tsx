@@ -3,7 +3,7 @@
 import { CircleCheck, CircleX, LoaderCircle, SearchX } from "lucide-react";
 import { useSession } from "@/components/app/SessionProvider";
 import { Outcome } from "@/components/billing/Outcome";
-import { useCheckout } from "@/hooks/billing/useCheckout";
+import { isSettled, useCheckout } from "@/hooks/billing/useCheckout";
 import { usePlans } from "@/hooks/billing/usePlans";
 import { useUrlState } from "@/hooks/useUrlState";
 import { messageOf } from "@/lib/api/errors";
@@ -15,29 +15,32 @@ import { formatMoney } from "@/lib/format";
 export function CheckoutOutcome() {
   const { organizationId } = useSession();
   const [sessionId] = useUrlState("session_id");
-  const checkout = useCheckout(organizationId, sessionId);
+  const { state, error, isUnknown, isLong } = useCheckout(organizationId, sessionId);
   const plans = usePlans().data?.plans;
-  if (sessionId === null || (checkout.error && !checkout.data)) {
+  if (isUnknown && !state) {
     return (
       <Outcome icon={SearchX} tone="neutral" title="We do not know this purchase">
-        {checkout.error ? messageOf(checkout.error) : "This address names no purchase."} If you have
-        paid, it shows on the billing page in a moment.
+        {error ? messageOf(error) : "This address names no purchase."} If you have paid, it shows on
+        the billing page in a moment.
       </Outcome>
     );
   }
-  return <State state={checkout.data} plans={plans} />;
+  return <State state={state} plans={plans} isLong={isLong} />;
 }
 
 interface StateProps {
   state: CheckoutStateResponse | undefined;
   plans: PlanResponse[] | undefined;
+  isLong: boolean;
 }
 
-function State({ state, plans }: StateProps) {
-  if (!state || state.status === "open" || state.status === "processing") {
+function State({ state, plans, isLong }: StateProps) {
+  if (!state || !isSettled(state)) {
     return (
       <Outcome icon={LoaderCircle} tone="neutral" spinning title="Confirming your payment">
-        This usually takes a few seconds. You may leave this page; nothing gets lost.
+        {isLong
+          ? "This takes longer than usual, and goes on by itself. You may leave this page: what you bought shows on the billing page."
+          : "This usually takes a few seconds. You may leave this page; nothing gets lost."}
       </Outcome>
     );
   }
