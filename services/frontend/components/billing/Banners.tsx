@@ -6,7 +6,7 @@ import { buttonVariants } from "@/components/ui/button";
 import { useBillingAccount } from "@/hooks/billing/useBillingAccount";
 import { useSubscription } from "@/hooks/billing/useSubscription";
 import { useUsageSummary } from "@/hooks/billing/useUsageSummary";
-import { reachedGauges } from "@/lib/billing/plans";
+import { isOutOfWorkflows, reachedLimits } from "@/lib/billing/meters";
 import type {
   BillingAccountResponse,
   SubscriptionResponse,
@@ -25,7 +25,7 @@ export function Banners() {
       {subscription && <PaymentBanner subscription={subscription} account={account} />}
       {account && account.credit_debt > 0 && <DebtBanner debt={account.credit_debt} />}
       {subscription && !subscription.suspended && (
-        <LimitBanner subscription={subscription} usage={usage} />
+        <UseBanners subscription={subscription} usage={usage} />
       )}
     </div>
   );
@@ -83,28 +83,44 @@ function DebtBanner({ debt }: { debt: number }) {
   );
 }
 
-interface LimitBannerProps {
+interface UseBannersProps {
   subscription: SubscriptionResponse;
   usage: UsageSummaryResponse | undefined;
 }
 
-function LimitBanner({ subscription, usage }: LimitBannerProps) {
-  const reached = reachedGauges(subscription);
-  if (reached.length === 0) return null;
-  const names = new Intl.ListFormat("en").format(reached.map((each) => each.label.toLowerCase()));
+/** What is used up, and whether a workflow can start all the same. */
+function UseBanners({ subscription, usage }: UseBannersProps) {
+  const reached = reachedLimits(subscription);
+  const isOut = isOutOfWorkflows(subscription);
+  const stopped = usage && !usage.can_execute ? (usage.reason ?? "") : null;
   return (
-    <Alert
-      variant="warning"
-      title={`You have reached your limit of ${names}`}
-      action={
-        <a href="#plans" className={buttonVariants({ size: "sm" })}>
-          See plans
-        </a>
-      }
-    >
-      {usage && !usage.can_execute && usage.reason
-        ? usage.reason
-        : usage && `Further workflows are ${formatMoney(usage.workflow_price)} each.`}
-    </Alert>
+    <>
+      {stopped !== null && !isOut && (
+        <Alert variant="danger" title="No workflow can start now" action={<PlanActions />}>
+          {stopped}
+        </Alert>
+      )}
+      {reached.length > 0 && (
+        <Alert
+          variant="warning"
+          title={`You have reached your limit of ${new Intl.ListFormat("en").format(reached)}`}
+          action={<PlanActions />}
+        >
+          {isOut && usage && (stopped ?? beyondText(usage))}
+        </Alert>
+      )}
+    </>
+  );
+}
+
+function beyondText(usage: UsageSummaryResponse): string {
+  return `Further workflows are ${formatMoney(usage.workflow_price)} each.`;
+}
+
+function PlanActions() {
+  return (
+    <a href="#plans" className={buttonVariants({ size: "sm" })}>
+      See plans
+    </a>
   );
 }

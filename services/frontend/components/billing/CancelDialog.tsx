@@ -1,5 +1,7 @@
 "use client";
 
+import { useRef } from "react";
+import { headingOf } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
 import {
   AlertDialog,
@@ -24,10 +26,19 @@ interface CancelDialogProps {
 export default function CancelDialog({ subscription, name, onClose }: CancelDialogProps) {
   const { organizationId } = useSession();
   const cancel = useCancelSubscription(organizationId);
+  const isDone = useRef(false);
+  const done = () => {
+    isDone.current = true;
+    onClose();
+  };
   const end = formatDate(subscription.current_period_end);
   return (
     <AlertDialog onClose={onClose} busy={cancel.isPending}>
-      <AlertDialogContent className="sm:max-w-md">
+      <AlertDialogContent
+        className="sm:max-w-md"
+        // The button that led here goes with what it was about.
+        finalFocus={() => (isDone.current ? headingOf("plan") : true)}
+      >
         <DialogHeader className="pr-6">
           <AlertDialogTitle className="font-semibold text-lg tracking-tight">
             Cancel the {name} plan?
@@ -54,7 +65,7 @@ export default function CancelDialog({ subscription, name, onClose }: CancelDial
           <Button
             variant="destructive"
             busy={cancel.isPending}
-            onClick={() => cancel.mutate(undefined, { onSuccess: onClose })}
+            onClick={() => cancel.mutate(undefined, { onSuccess: done })}
           >
             Cancel plan
           </Button>

@@ -8,8 +8,8 @@ import { useBuyLifetime } from "@/hooks/billing/useCredits";
 import { usePlans } from "@/hooks/billing/usePlans";
 import { useStripeConfig } from "@/hooks/billing/useStripeConfig";
 import { useSubscription } from "@/hooks/billing/useSubscription";
-import { planOf } from "@/lib/billing/plans";
-import type { PlanResponse } from "@/lib/billing/types";
+import { planOf, whyNoLifetime } from "@/lib/billing/plans";
+import type { PlanResponse, SubscriptionResponse } from "@/lib/billing/types";
 import { formatDate, formatLimit, formatMoney, formatPrice } from "@/lib/format";
 
 /** The one-time offer; who has it sees since when. Nothing where it is not sold. */
@@ -41,7 +41,7 @@ export function LifetimePurchaseCard() {
             : offerOf(plan)}
         </p>
       </div>
-      {!is_lifetime && <BuyButton name={plan.name} />}
+      {!is_lifetime && <BuyButton name={plan.name} subscription={subscription} />}
     </Card>
   );
 }
@@ -54,11 +54,17 @@ function offerOf(plan: PlanResponse): string {
   );
 }
 
-function BuyButton({ name }: { name: string }) {
+interface BuyButtonProps {
+  name: string;
+  subscription: SubscriptionResponse;
+}
+
+function BuyButton({ name, subscription }: BuyButtonProps) {
   const { organizationId } = useSession();
   const buy = useBuyLifetime(organizationId);
   const config = useStripeConfig().data;
-  const off = config && !config.is_configured ? "Card payments are not configured here." : null;
+  const isOff = config && !config.is_configured;
+  const off = isOff ? "Card payments are not configured here." : whyNoLifetime(subscription);
   return (
     <ManageButton
       variant="brand"

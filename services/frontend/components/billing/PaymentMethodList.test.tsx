@@ -67,6 +67,10 @@ test("a card is removed after a question, and a refusal is told in the question"
   );
   await user.click(screen.getByRole("button", { name: "Remove card" }));
   await waitFor(() => expect(screen.queryByRole("alertdialog")).toBeNull());
+  // The button that led there is gone with the card.
+  await waitFor(() =>
+    expect(screen.getByRole("heading", { name: "Payment methods" })).toHaveFocus(),
+  );
 });
 
 test("without a card it says what one is for, and without keys that none can be added", async () => {

@@ -1,28 +1,31 @@
 "use client";
 
 import { Check } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { ManageButton } from "@/components/app/ManageButton";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
 import { LifetimePurchaseCard } from "@/components/billing/LifetimePurchaseCard";
+import { Alert } from "@/components/ui/alert";
 import { Badge } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
 import { usePlans } from "@/hooks/billing/usePlans";
 import { useSubscription } from "@/hooks/billing/useSubscription";
-import { type PlanChoice, planChoice, priceText } from "@/lib/billing/plans";
+import { type PlanChoice, planChoice, priceText, whyNoChange } from "@/lib/billing/plans";
 import type { PlanResponse, SubscriptionResponse, Tier } from "@/lib/billing/types";
 import { formatLimit, plural } from "@/lib/format";
+import { lazyPart } from "@/lib/lazyPart";
 import { cn } from "@/lib/utils";
 
-const UpgradeDialog = lazy(() => import("@/components/billing/UpgradeDialog"));
+const UpgradeDialog = lazyPart(() => import("@/components/billing/UpgradeDialog"));
 
 export default function PricingTable() {
   const { organizationId } = useSession();
   const plans = usePlans();
-  const subscription = useSubscription(organizationId).data;
+  const subscription = useSubscription(organizationId);
   const [chosen, setChosen] = useState<Tier | null>(null);
   return (
     <Section
@@ -33,6 +36,13 @@ export default function PricingTable() {
       <QueryView query={plans} skeleton={<Skeleton className="h-120 rounded-xl" />}>
         {(data) => (
           <div className="space-y-4">
+            {subscription.isLoadingError && (
+              <Alert
+                variant="warning"
+                title="Which plan you have could not be loaded"
+                action={<RetryButton query={subscription} />}
+              />
+            )}
             <ul className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
               {data.plans
                 .filter((plan) => plan.interval !== "once")
@@ -41,7 +51,8 @@ export default function PricingTable() {
                     key={plan.tier}
                     plan={plan}
                     plans={data.plans}
-                    subscription={subscription}
+                    subscription={subscription.data}
+                    isUnknown={subscription.isLoadingError}
                     onChoose={setChosen}
                   />
                 ))}
@@ -57,14 +68,24 @@ export default function PricingTable() {
   );
 }
 
+function RetryButton({ query }: { query: ReturnType<typeof useSubscription> }) {
+  return (
+    <Button variant="outline" size="sm" busy={query.isFetching} onClick={() => query.refetch()}>
+      Try again
+    </Button>
+  );
+}
+
 interface PlanProps {
   plan: PlanResponse;
   plans: PlanResponse[];
   subscription: SubscriptionResponse | undefined;
+  /** Whether nobody knows which plan is the current one, so that none can be chosen. */
+  isUnknown: boolean;
   onChoose: (tier: Tier) => void;
 }
 
-function Plan({ plan, plans, subscription, onChoose }: PlanProps) {
+function Plan({ plan, plans, subscription, isUnknown, onChoose }: PlanProps) {
   const choice = subscription && planChoice(plan, subscription, plans);
   const isCurrent = choice === "current" || choice === "back";
   const price = priceText(plan);
@@ -88,7 +109,14 @@ function Plan({ plan, plans, subscription, onChoose }: PlanProps) {
             </li>
           ))}
         </ul>
-        <PlanButton plan={plan} choice={choice} onChoose={onChoose} />
+        {!isUnknown && (
+          <PlanButton
+            plan={plan}
+            choice={choice}
+            off={subscription ? whyNoChange(subscription) : null}
+            onChoose={onChoose}
+          />
+        )}
       </Card>
     </li>
   );
@@ -107,31 +135,34 @@ function featuresOf(plan: PlanResponse): string[] {
 interface PlanButtonProps {
   plan: PlanResponse;
   choice: PlanChoice | undefined;
+  /** Why no other plan can be chosen. */
+  off: string | null;
   onChoose: (tier: Tier) => void;
 }
 
-const TEXTS: Record<PlanChoice, (name: string) => string> = {
+const TEXTS: Record<Exclude<PlanChoice, "contact">, (name: string) => string> = {
   current: () => "Current plan",
   back: (name) => `Keep ${name}`,
   upgrade: (name) => `Upgrade to ${name}`,
   downgrade: (name) => `Switch to ${name}`,
   lifetime: (name) => `Get ${name}`,
-  contact: () => "Contact us",
 };
 
-function PlanButton({ plan, choice, onChoose }: PlanButtonProps) {
+function PlanButton({ plan, choice, off, onChoose }: PlanButtonProps) {
   if (!choice) return <Skeleton className="h-9" />;
-  const off =
-    choice === "current"
-      ? "This is your plan."
-      : choice === "contact"
-        ? "This plan is made to measure: ask your contact at OmoiOS."
-        : null;
+  if (choice === "contact") {
+    return (
+      <p className="flex min-h-9 items-center text-muted-foreground text-sm">
+        Made to measure: ask your contact at OmoiOS.
+      </p>
+    );
+  }
+  const reason = choice === "current" ? "This is your plan." : choice === "back" ? null : off;
   return (
     <div className="grid [&>span]:grid">
       <ManageButton
         variant={choice === "upgrade" ? "default" : "outline"}
-        off={off}
+        off={reason}
         onClick={() => onChoose(plan.tier)}
       >
         {TEXTS[choice](plan.name)}

@@ -1,6 +1,8 @@
 "use client";
 
+import { useRef } from "react";
 import { toast } from "sonner";
+import { headingOf } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
 import {
   AlertDialog,
@@ -25,13 +27,19 @@ export default function RemoveCardDialog({ method, onClose }: RemoveCardDialogPr
   const { organizationId } = useSession();
   const remove = useRemovePaymentMethod(organizationId);
   const name = spokenName(method);
+  const isDone = useRef(false);
   const done = () => {
+    isDone.current = true;
     toast.success(`${name} is removed.`);
     onClose();
   };
   return (
     <AlertDialog onClose={onClose} busy={remove.isPending}>
-      <AlertDialogContent className="sm:max-w-md">
+      <AlertDialogContent
+        className="sm:max-w-md"
+        // The button that led here goes with what it was about.
+        finalFocus={() => (isDone.current ? headingOf("payment-methods") : true)}
+      >
         <DialogHeader className="pr-6">
           <AlertDialogTitle className="font-semibold text-lg tracking-tight">
             Remove {name}?

@@ -18,9 +18,11 @@ import {
 } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
 import { usePlans } from "@/hooks/billing/usePlans";
+import { useSubscription } from "@/hooks/billing/useSubscription";
 import { useChangePlan, useChangePreview } from "@/hooks/billing/useSubscriptionChanges";
 import { messageOf } from "@/lib/api/errors";
-import { changeSentence, planName } from "@/lib/billing/plans";
+import { changeLines, changeSentence } from "@/lib/billing/changes";
+import { planName } from "@/lib/billing/plans";
 import type { ChangePreviewResponse, PlanResponse, Tier } from "@/lib/billing/types";
 import { formatDate, formatMoney } from "@/lib/format";
 
@@ -47,7 +49,8 @@ export default function UpgradeDialog({ tier, onClose }: UpgradeDialogProps) {
         <DialogHeader>
           <DialogTitle>{titleOf(preview.data, name)}</DialogTitle>
           <DialogDescription>
-            {preview.data ? leadOf(preview.data) : "Counting what this comes to…"}
+            {preview.data && changeSentence(preview.data)}
+            {preview.isPending && "Counting what this comes to…"}
           </DialogDescription>
         </DialogHeader>
         <QueryView query={preview} skeleton={<PreviewSkeleton />}>
@@ -83,12 +86,6 @@ function titleOf(preview: ChangePreviewResponse | undefined, name: string): stri
   return `Upgrade to ${name}?`;
 }
 
-function leadOf(preview: ChangePreviewResponse): string {
-  if (preview.kind === "checkout") return "You pay on a page of Stripe's, and come back here.";
-  if (preview.kind === "keep") return "The change that waits is taken back.";
-  return changeSentence(preview.due_now, preview.takes_effect_at);
-}
-
 interface PreviewProps {
   preview: ChangePreviewResponse;
   plans: PlanResponse[] | undefined;
@@ -112,42 +109,22 @@ function Preview({ preview, plans, name }: PreviewProps) {
 }
 
 function Lines({ preview }: { preview: ChangePreviewResponse }) {
+  const { organizationId } = useSession();
+  const subscription = useSubscription(organizationId).data;
   return (
     <dl className="rounded-xl border border-border text-sm">
-      <Line
-        label="Due today"
-        note={preview.kind === "upgrade" ? "For the rest of this period, less what is unused" : ""}
-        amount={formatMoney(preview.due_now)}
-        isTotal
-      />
-      <Line
-        label={
-          preview.takes_effect_at && preview.due_now === 0
-            ? `Each month from ${formatDate(preview.takes_effect_at)}`
-            : "Each month after that"
-        }
-        amount={formatMoney(preview.next_period)}
-      />
+      {changeLines(preview, subscription).map(({ label, amount, isTotal }) => (
+        <div
+          key={label}
+          className="flex justify-between gap-4 border-border border-b px-4 py-3 last:border-b-0"
+        >
+          <dt className={isTotal ? "font-medium" : "text-muted-foreground"}>{label}</dt>
+          <dd className={isTotal ? "font-semibold tabular-nums" : "tabular-nums"}>
+            {formatMoney(amount)}
+          </dd>
+        </div>
+      ))}
     </dl>
-  );
-}
-
-interface LineProps {
-  label: string;
-  note?: string;
-  amount: string;
-  isTotal?: boolean;
-}
-
-function Line({ label, note, amount, isTotal = false }: LineProps) {
-  return (
-    <div className="flex justify-between gap-4 border-border border-b px-4 py-3 last:border-b-0">
-      <dt className={isTotal ? "font-medium" : "text-muted-foreground"}>
-        {label}
-        {note && <span className="block font-normal text-muted-foreground text-xs">{note}</span>}
-      </dt>
-      <dd className={isTotal ? "font-semibold tabular-nums" : "tabular-nums"}>{amount}</dd>
-    </div>
   );
 }
 

@@ -8,7 +8,7 @@ import { Meter } from "@/components/ui/meter";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useSubscription } from "@/hooks/billing/useSubscription";
 import { useUsageSummary } from "@/hooks/billing/useUsageSummary";
-import { type Gauge, gaugesOf } from "@/lib/billing/plans";
+import { type Gauge, gaugesOf } from "@/lib/billing/meters";
 import type { UsageSummaryResponse } from "@/lib/billing/types";
 import { formatDate, formatMoney, plural } from "@/lib/format";
 import { cn } from "@/lib/utils";
@@ -46,8 +46,8 @@ function GaugeView({ gauge }: { gauge: Gauge }) {
       <Meter
         className="mt-4"
         label={gauge.label}
-        value={gauge.used}
-        max={gauge.isUnlimited ? Math.max(gauge.used * 4, 1) : gauge.limit}
+        value={gauge.taken}
+        max={gauge.isUnlimited ? Math.max(gauge.taken * 4, 1) : gauge.limit}
         text={`${gauge.text}, ${gauge.hint.toLowerCase()}`}
         tone={gauge.tone}
       />
@@ -59,7 +59,10 @@ function GaugeView({ gauge }: { gauge: Gauge }) {
       >
         {gauge.tone === "warning" ? `Almost used up: ${gauge.hint}` : gauge.hint}
         {gauge.tone === "danger" && (
-          <a href="#plans" className="underline underline-offset-2">
+          <a
+            href="#plans"
+            className="inline-flex items-center underline underline-offset-2 pointer-coarse:-my-3.5 pointer-coarse:min-h-11"
+          >
             See plans
           </a>
         )}

@@ -82,10 +82,18 @@ test("a refused cancellation is told in the dialog", async () => {
 });
 
 test("meters say in words what they show", async () => {
-  given({ subscription: { workflows_used: 100, agents_used: 4, storage_used_gb: 1 } });
+  given({
+    subscription: {
+      workflows_used: 98,
+      workflows_reserved: 2,
+      workflows_remaining: 0,
+      agents_used: 4,
+      storage_used_gb: 1,
+    },
+  });
   renderSignedIn(<UsageCard />);
   const [workflows, agents, storage] = await screen.findAllByRole("meter");
-  expect(workflows).toHaveAttribute("aria-valuetext", "100 of 100, limit reached");
+  expect(workflows).toHaveAttribute("aria-valuetext", "98 of 100, 2 running, limit reached");
   expect(agents).toHaveAttribute("data-tone", "warning");
   expect(storage).toHaveAttribute("data-tone", "normal");
   expect(screen.getByText("Almost used up: 1 left")).toBeVisible();
@@ -102,7 +110,16 @@ test.each<[string, Given, RegExp]>([
   ["a failed payment without grace", { subscription: { status: "past_due" } }, /Update your card/],
   ["a suspension", { subscription: { suspended: true } }, /No workflow can start/],
   ["credits that are owed", { account: { credit_debt: 12 } }, /\$12.00 of credits are owed/],
-  ["a limit", { subscription: { workflows_used: 100 } }, /reached your limit of workflows/],
+  [
+    "a limit",
+    { subscription: { workflows_used: 100, workflows_remaining: 0 } },
+    /reached your limit of workflows/,
+  ],
+  [
+    "that no workflow can start, though no limit is reached",
+    { usage: { can_execute: false, reason: "The monthly limit of auto-billing is reached." } },
+    /limit of auto-billing is reached/,
+  ],
   [
     "what stands in the way",
     {
@@ -126,14 +143,14 @@ test("plans are compared, the current one is marked, and an upgrade says what it
     "aria-disabled",
     "true",
   );
-  expect(screen.getByRole("button", { name: "Contact us" })).toHaveAccessibleDescription(
-    /made to measure/,
-  );
+  expect(screen.getByText(/Made to measure: ask your contact/)).toBeVisible();
   await userEvent.click(team);
   const dialog = await screen.findByRole("dialog");
   await within(dialog).findByRole("button", { name: "Pay $80.00 and upgrade" });
   expect(dialog).toHaveTextContent("$80.00 is charged now, and the new limits apply at once.");
-  expect(dialog).toHaveTextContent("Each month after that$199.00");
+  expect(dialog).toHaveTextContent("Credit for unused time-$53.20");
+  expect(dialog).toHaveTextContent("Charge for the rest of this period$133.20");
+  expect(dialog).toHaveTextContent("Each month from Dec 3, 2026$199.00");
 });
 
 test("a downgrade warns of what will not fit, and a refusal stays in the dialog", async () => {
@@ -208,4 +225,76 @@ test("a member sees all of it and can change nothing", async () => {
   await userEvent.click(button);
   expect(screen.queryByRole("alertdialog")).toBeNull();
   expect(button).toHaveAccessibleDescription(/You are a member of acme/);
+});
+
+test("only a limit of workflows says what further workflows are", async () => {
+  given({ subscription: { agents_used: 5 } });
+  renderSignedIn(<Banners />);
+  await screen.findByText("You have reached your limit of agents");
+  expect(screen.queryByText(/Further workflows/)).toBeNull();
+});
+
+test("a limit of workflows says what the next one is", async () => {
+  given({ subscription: { workflows_used: 100, workflows_remaining: 0 } });
+  renderSignedIn(<Banners />);
+  await screen.findByText("Further workflows are $10.00 each.");
+});
+
+test("a plan that cannot be changed turns the others off, and says why", async () => {
+  given({ subscription: { tier: "team", price: null } });
+  renderSignedIn(<PricingTable />);
+  const pro = await screen.findByRole("button", { name: /Pro$/ });
+  expect(pro).toHaveAttribute("aria-disabled", "true");
+  expect(pro).toHaveAccessibleDescription(/set up by us/);
+  expect(await screen.findByRole("button", { name: "Get lifetime" })).toHaveAccessibleDescription(
+    /set up by us/,
+  );
+});
+
+test("plans are compared even if nobody knows the current one, which is said", async () => {
+  server.use(http.get(`${ACCOUNT}/subscription`, () => refusal(500, "Away.")));
+  renderSignedIn(<PricingTable />);
+  await screen.findByText("Which plan you have could not be loaded");
+  expect(screen.getByText("Team")).toBeVisible();
+  given({});
+  await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+  await screen.findByRole("button", { name: "Upgrade to Team" });
+});
+
+test("what a coming plan will not fit is told beside it", async () => {
+  const detail = "5 agents are in use; Starter includes 2.";
+  given({
+    subscription: {
+      pending_tier: "starter",
+      pending_change_at: "2026-12-03T00:00:00Z",
+      warnings: [{ resource: "agents", used: 5, limit: 2, detail }],
+    },
+  });
+  renderSignedIn(<SubscriptionCard />);
+  expect(await screen.findByText(detail)).toBeVisible();
+});
+
+test("after a plan is canceled the focus is where the button was", async () => {
+  server.use(
+    http.post(`${ACCOUNT}/subscription/cancel`, () => {
+      given({ subscription: { cancel_at_period_end: true } });
+      return HttpResponse.json({ status: "success", message: "Subscription canceled" });
+    }),
+  );
+  renderSignedIn(<SubscriptionCard />);
+  await userEvent.click(await screen.findByRole("button", { name: "Cancel plan" }));
+  const dialog = await screen.findByRole("alertdialog");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Cancel plan" }));
+  await waitFor(() => expect(screen.getByRole("heading", { name: "Current plan" })).toHaveFocus());
+});
+
+test("days of a trial are counted by the server's clock", async () => {
+  const now = new Date(Date.now() + 40 * 86_400_000);
+  const trial_end = new Date(now.getTime() + 2.5 * 86_400_000).toISOString();
+  server.use(
+    http.get(`${API}/session`, () => HttpResponse.json(aSession({ now: now.toISOString() }))),
+  );
+  given({ subscription: { status: "trialing", trial_end } });
+  renderSignedIn(<SubscriptionCard />);
+  expect(await screen.findByText("3 days left")).toBeVisible();
 });

@@ -1,15 +1,13 @@
 import { describe, expect, test } from "vitest";
 import {
-  changeSentence,
   currentPrice,
-  gauge,
-  gaugesOf,
   periodLine,
   planChoice,
   planName,
   priceText,
-  reachedGauges,
   statusBadge,
+  whyNoChange,
+  whyNoLifetime,
 } from "@/lib/billing/plans";
 import { aSubscription, thePlans } from "@/mocks/examples";
 
@@ -66,33 +64,6 @@ describe("prices", () => {
   });
 });
 
-describe("meters", () => {
-  test.each([
-    [79, 100, "normal", "21 left"],
-    [80, 100, "warning", "20 left"],
-    [100, 100, "danger", "Limit reached"],
-    [104, 100, "danger", "4 over the limit"],
-    [0, 0, "danger", "Limit reached"],
-  ])("%d of %d is %s: %s", (used, limit, tone, hint) => {
-    expect(gauge("Workflows", used, limit)).toMatchObject({ tone, hint });
-  });
-
-  test("say that there is no limit", () => {
-    const found = gauge("Agents", 12, -1);
-    expect(found).toMatchObject({ text: "12 used", hint: "Unlimited", isUnlimited: true });
-  });
-
-  test("keep their unit", () => {
-    const [, , storage] = gaugesOf(aSubscription({ storage_used_gb: 12.3456 }));
-    expect(storage).toMatchObject({ text: "12.35 GB of 50 GB", hint: "37.65 GB left" });
-  });
-
-  test("that are used up are found", () => {
-    const full = aSubscription({ workflows_used: 100, agents_used: 5 });
-    expect(reachedGauges(full).map((each) => each.label)).toEqual(["Workflows", "Agents"]);
-  });
-});
-
 describe("a plan, seen from the current one", () => {
   test.each([
     ["pro", "current"],
@@ -111,8 +82,19 @@ describe("a plan, seen from the current one", () => {
   });
 });
 
-test("a change says what is charged, and when it happens", () => {
-  expect(changeSentence(80, null)).toContain("$80.00 is charged now");
-  expect(changeSentence(0, "2026-12-03T00:00:00Z")).toContain("takes effect on Dec 3, 2026");
-  expect(changeSentence(0, null)).toBe("Nothing is charged today.");
+describe("a plan that cannot be changed says why", () => {
+  test.each([
+    [{ is_lifetime: true, tier: "lifetime", price: 499 }, /nothing to change/],
+    [{ tier: "team", price: null }, /set up by us/],
+    [{ status: "past_due" }, /Pay what is due/],
+  ] as const)("%j", (changes, reason) => {
+    expect(whyNoChange(aSubscription(changes))).toMatch(reason);
+  });
+
+  test("and one that can be changed does not", () => {
+    expect(whyNoChange(aSubscription())).toBeNull();
+    expect(whyNoChange(aSubscription({ tier: "free", price: 0 }))).toBeNull();
+    expect(whyNoLifetime(aSubscription({ status: "past_due" }))).toBeNull();
+    expect(whyNoLifetime(aSubscription({ tier: "pro", price: null }))).toMatch(/set up by us/);
+  });
 });

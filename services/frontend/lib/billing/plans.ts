@@ -1,15 +1,12 @@
-// What a subscription and its meters say in words. Pure; every number comes from the server.
+// What plans and a subscription say in words. Pure; every number comes from the server.
 import type { BadgeVariant } from "@/components/ui/badge";
-import type { MeterTone } from "@/components/ui/meter";
 import type {
   PlanResponse,
   SubscriptionResponse,
   SubscriptionStatus,
   Tier,
 } from "@/lib/billing/types";
-import { formatDate, formatMoney, formatNumber, formatPrice, UNLIMITED } from "@/lib/format";
-
-const NEAR_PERCENT = 80;
+import { formatDate, formatPrice } from "@/lib/format";
 
 const STATUSES: Record<SubscriptionStatus, { text: string; variant: BadgeVariant }> = {
   active: { text: "Active", variant: "success" },
@@ -73,61 +70,6 @@ export function periodLine(subscription: SubscriptionResponse): string {
   return end ? `Renews on ${formatDate(end)}` : "Active";
 }
 
-export interface Gauge {
-  label: string;
-  used: number;
-  limit: number;
-  /** "87 of 100 workflows". */
-  text: string;
-  /** "13 left", or that there is no limit. */
-  hint: string;
-  tone: MeterTone;
-  isUnlimited: boolean;
-}
-
-/** A meter with what it says in words; `unit` is put behind numbers, as in " GB". */
-export function gauge(label: string, used: number, limit: number, unit = ""): Gauge {
-  const told = `${formatNumber(used)}${unit}`;
-  if (limit === UNLIMITED) {
-    const text = `${told} used`;
-    return { label, used, limit, text, hint: "Unlimited", tone: "normal", isUnlimited: true };
-  }
-  const percent = limit > 0 ? (used / limit) * 100 : 100;
-  const tone = percent >= 100 ? "danger" : percent >= NEAR_PERCENT ? "warning" : "normal";
-  return {
-    label,
-    used,
-    limit,
-    text: `${told} of ${formatNumber(limit)}${unit}`,
-    hint: leftText(used, limit, unit),
-    tone,
-    isUnlimited: false,
-  };
-}
-
-function leftText(used: number, limit: number, unit: string): string {
-  if (used > limit) return `${formatNumber(round(used - limit))}${unit} over the limit`;
-  if (used === limit) return "Limit reached";
-  return `${formatNumber(round(limit - used))}${unit} left`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-/** The gauges of a subscription that are used up. */
-export function reachedGauges(subscription: SubscriptionResponse): Gauge[] {
-  return gaugesOf(subscription).filter((each) => each.tone === "danger");
-}
-
-export function gaugesOf(subscription: SubscriptionResponse): Gauge[] {
-  return [
-    gauge("Workflows", subscription.workflows_used, subscription.workflows_limit),
-    gauge("Agents", subscription.agents_used, subscription.agents_limit),
-    gauge("Storage", round(subscription.storage_used_gb), subscription.storage_limit_gb, " GB"),
-  ];
-}
-
 /** How the button of a plan is called, seen from the current one. */
 export type PlanChoice = "current" | "upgrade" | "downgrade" | "contact" | "lifetime" | "back";
 
@@ -143,10 +85,20 @@ export function planChoice(
   return plan.price > (current ?? Number.POSITIVE_INFINITY) ? "upgrade" : "downgrade";
 }
 
-/** What a preview of a change comes to, in one sentence. */
-export function changeSentence(dueNow: number, takesEffectAt: string | null): string {
-  if (dueNow > 0) return `${formatMoney(dueNow)} is charged now, and the new limits apply at once.`;
-  return takesEffectAt
-    ? `Nothing is charged today. The change takes effect on ${formatDate(takesEffectAt)}.`
-    : "Nothing is charged today.";
+/** Whether a plan was set up by an operator: nobody renews it, so it has no price of its own. */
+function isByHand({ tier, is_lifetime, price }: SubscriptionResponse): boolean {
+  return tier !== "free" && !is_lifetime && price === null;
+}
+
+/** Why no plan can be chosen, as the server would say; null when one can. */
+export function whyNoChange(subscription: SubscriptionResponse): string | null {
+  if (subscription.is_lifetime) return "You have the lifetime plan: there is nothing to change.";
+  if (isByHand(subscription)) return "This plan was set up by us. Please contact us to change it.";
+  const isOwing = subscription.status === "past_due" || subscription.status === "paused";
+  return isOwing ? "Pay what is due before you change the plan." : null;
+}
+
+/** Why the lifetime plan cannot be bought; a plan that runs is replaced by it. */
+export function whyNoLifetime(subscription: SubscriptionResponse): string | null {
+  return isByHand(subscription) ? whyNoChange(subscription) : null;
 }
