@@ -55,12 +55,12 @@ export default function CostChart({ bars }: { bars: Bars }) {
           </BarChart>
         </ResponsiveContainer>
       </div>
-      <ul className="flex h-8 flex-wrap items-center gap-x-4 gap-y-1 overflow-hidden px-3 text-muted-foreground text-xs">
+      <ul className="flex min-h-8 flex-wrap items-center gap-x-4 gap-y-1 px-3 py-1 text-muted-foreground text-xs">
         {bars.series.map((name, place) => (
-          <li key={name} className="flex items-center gap-1.5">
+          <li key={name} className="flex min-w-0 items-center gap-1.5 break-all">
             <span
               aria-hidden="true"
-              className="size-2.5 rounded-[3px]"
+              className="size-2.5 shrink-0 rounded-[3px]"
               style={{ background: COLORS[place] }}
             />
             {name}

@@ -1,3 +1,4 @@
+import { ScrollBox } from "@/components/ui/scroll-box";
 import {
   Table,
   TableBody,
@@ -18,7 +19,7 @@ interface CostTableProps {
 /** The chart as a table: the same days and sums. */
 export function CostTable({ bars, by }: CostTableProps) {
   return (
-    <div className="max-h-72 overflow-y-auto">
+    <ScrollBox className="max-h-72 overflow-y-auto">
       <Table>
         <TableCaption>Costs by day and {by}</TableCaption>
         <TableHeader>
@@ -48,6 +49,6 @@ export function CostTable({ bars, by }: CostTableProps) {
           ))}
         </TableBody>
       </Table>
-    </div>
+    </ScrollBox>
   );
 }

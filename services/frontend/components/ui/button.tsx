@@ -18,7 +18,7 @@ export const buttonVariants = cva(
         ghost:
           "text-muted-foreground not-aria-disabled:hover:bg-muted not-aria-disabled:hover:text-foreground",
         destructive: "bg-danger-solid text-white shadow-xs not-aria-disabled:hover:opacity-90",
-        link: "h-auto! px-0! text-brand underline-offset-4 not-aria-disabled:hover:underline",
+        link: "h-auto! px-0! pointer-coarse:min-h-11 text-brand underline-offset-4 not-aria-disabled:hover:underline",
       },
       size: {
         default: "h-9 px-4 pointer-coarse:h-11",
@@ -58,7 +58,8 @@ export function Button({
     >
       {busy ? (
         <>
-          <span className="invisible contents">{children}</span>
+          {/* Out of sight only: hidden, it would take the name of the button with it. */}
+          <span className="inline-flex items-center gap-2 opacity-0">{children}</span>
           <Spinner className="absolute" />
         </>
       ) : (

@@ -4,6 +4,7 @@ import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
 import { type ComponentProps, createContext, type ReactNode, use } from "react";
 import { Button } from "@/components/ui/button";
+import { ScrollBox } from "@/components/ui/scroll-box";
 import { cn } from "@/lib/utils";
 
 const BusyContext = createContext(false);
@@ -73,7 +74,7 @@ export function DialogHeader({ className, ...props }: ComponentProps<"div">) {
 
 export function DialogBody({ className, ...props }: ComponentProps<"div">) {
   return (
-    <div
+    <ScrollBox
       data-slot="dialog-body"
       className={cn("min-h-0 flex-1 overflow-y-auto px-6 py-2", className)}
       {...props}

@@ -1,11 +1,12 @@
 import type { ComponentProps } from "react";
+import { ScrollBox } from "@/components/ui/scroll-box";
 import { cn } from "@/lib/utils";
 
 export function Table({ className, ...props }: ComponentProps<"table">) {
   return (
-    <div data-slot="table-container" className="relative w-full overflow-x-auto">
+    <ScrollBox data-slot="table-container" className="relative w-full overflow-x-auto">
       <table data-slot="table" className={cn("w-full text-sm", className)} {...props} />
-    </div>
+    </ScrollBox>
   );
 }
 
