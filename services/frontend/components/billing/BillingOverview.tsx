@@ -28,7 +28,8 @@ export function BillingOverview() {
         {SECTIONS.map((section) => (
           <div key={section.id} className={spanOf(section)}>
             <ErrorBoundary>
-              <Suspense fallback={<SectionSkeleton section={section} />}>
+              {/* With its id: a link to it leads there before its code has come. */}
+              <Suspense fallback={<SectionSkeleton id={section.id} section={section} />}>
                 <section.Component />
               </Suspense>
             </ErrorBoundary>

@@ -1,11 +1,11 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { HttpResponse, http } from "msw";
+import { delay, HttpResponse, http } from "msw";
 import { beforeEach, expect, test, vi } from "vitest";
 import CostBreakdown from "@/components/billing/CostBreakdown";
 import { dayOf } from "@/lib/billing/costs";
-import { aCostSummary, aDailyCost } from "@/mocks/examples";
-import { ACCOUNT, refusal, server } from "@/mocks/gateway";
+import { aCostSummary, aDailyCost, aSession } from "@/mocks/examples";
+import { ACCOUNT, API, refusal, server } from "@/mocks/gateway";
 import { renderSignedIn } from "@/mocks/render";
 
 // Drawn in a real browser in e2e: here nothing has a size.
@@ -93,4 +93,25 @@ test("a failure is told in the section, and without costs it says where they com
   );
   await userEvent.click(screen.getByRole("button", { name: "Try again" }));
   expect(await screen.findByText("No costs in these days")).toBeVisible();
+});
+
+test("today is the server's day", async () => {
+  const now = new Date(Date.now() + 70 * 86_400_000);
+  server.use(
+    http.get(`${API}/session`, () => HttpResponse.json(aSession({ now: now.toISOString() }))),
+  );
+  renderSignedIn(<CostBreakdown />);
+  await screen.findByTestId("cost");
+  await waitFor(() => expect(asked).not.toHaveLength(0));
+  const tomorrow = dayOf(now.getTime() + 86_400_000);
+  expect(asked.at(-1)?.searchParams.get("to")).toContain(tomorrow);
+});
+
+test("costs of days that were chosen before do not pass for those of other days", async () => {
+  renderSignedIn(<CostBreakdown />);
+  const cost = await screen.findByTestId("cost");
+  expect(cost.closest("[aria-busy]")).toBeNull();
+  server.use(http.get(`${ACCOUNT}/costs/summary`, () => delay("infinite")));
+  await userEvent.click(screen.getByRole("button", { name: "7 days" }));
+  expect(screen.getByTestId("cost").closest("[aria-busy]")).toHaveClass("opacity-50");
 });

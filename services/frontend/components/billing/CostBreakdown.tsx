@@ -1,7 +1,7 @@
 "use client";
 
 import { ChartColumn, Download, Table2 } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useState } from "react";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
@@ -30,8 +30,10 @@ import {
 } from "@/lib/billing/costs";
 import type { CostSummaryResponse } from "@/lib/billing/types";
 import { formatCompact, formatCost, plural } from "@/lib/format";
+import { lazyPart } from "@/lib/lazyPart";
+import { cn } from "@/lib/utils";
 
-const CostChart = lazy(() => import("@/components/billing/CostChart"));
+const CostChart = lazyPart(() => import("@/components/billing/CostChart"));
 
 const GROUPS = [
   { value: "provider", label: "Provider" },
@@ -60,7 +62,7 @@ export default function CostBreakdown() {
                 They appear here within a second of an agent's call.
               </Empty>
             ) : (
-              <>
+              <Outdated isOutdated={costs.isPlaceholderData}>
                 <div className="flex flex-wrap items-end justify-between gap-4 p-5 sm:p-6">
                   <Total summary={data} range={range} />
                   <Segmented
@@ -72,7 +74,7 @@ export default function CostBreakdown() {
                 </div>
                 <Days range={range} by={by} />
                 <TopModels summary={data} />
-              </>
+              </Outdated>
             )
           }
         </QueryView>
@@ -113,11 +115,16 @@ function Days({ range, by }: { range: DayRange; by: GroupBy }) {
       <QueryView query={daily} skeleton={<ChartSkeleton />}>
         {(data) => {
           const bars = barsOf(data, by, range);
-          if (isTable) return <CostTable bars={bars} by={by} />;
           return (
-            <Suspense fallback={<ChartSkeleton />}>
-              <CostChart bars={bars} />
-            </Suspense>
+            <Outdated isOutdated={daily.isPlaceholderData}>
+              {isTable ? (
+                <CostTable bars={bars} by={by} />
+              ) : (
+                <Suspense fallback={<ChartSkeleton />}>
+                  <CostChart bars={bars} />
+                </Suspense>
+              )}
+            </Outdated>
           );
         }}
       </QueryView>
@@ -141,6 +148,18 @@ function Days({ range, by }: { range: DayRange; by: GroupBy }) {
         </a>
       </div>
     </>
+  );
+}
+
+/** What was asked for before stays in sight, but does not pass for what is asked for now. */
+function Outdated({ isOutdated, children }: { isOutdated: boolean; children: ReactNode }) {
+  return (
+    <div
+      aria-busy={isOutdated || undefined}
+      className={cn("transition-opacity", { "opacity-50": isOutdated })}
+    >
+      {children}
+    </div>
   );
 }
 

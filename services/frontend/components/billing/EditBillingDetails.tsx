@@ -74,7 +74,7 @@ export default function EditBillingDetails({ account, onClose }: EditBillingDeta
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (update.isPending) return;
-    const read = readDetails(typed, before);
+    const read = readDetails(typed, before, detailsOf(account));
     if ("problem" in read) {
       setProblem(read.problem);
       document.getElementById(idOf(read.problem.field))?.focus();

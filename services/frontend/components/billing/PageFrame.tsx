@@ -48,9 +48,14 @@ export function spanOf({ span }: BillingSection): string {
   return cn("grid min-w-0", SPANS[span]);
 }
 
-export function SectionSkeleton({ section }: { section: BillingSection }) {
+interface SectionSkeletonProps {
+  section: BillingSection;
+  id?: string;
+}
+
+export function SectionSkeleton({ section, id }: SectionSkeletonProps) {
   return (
-    <div className="min-w-0">
+    <div id={id} className="min-w-0">
       <div className="mb-3 flex min-h-9 items-end">
         <h2 className="font-semibold text-[0.9375rem] tracking-tight">{section.title}</h2>
       </div>

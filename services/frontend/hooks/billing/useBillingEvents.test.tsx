@@ -1,6 +1,6 @@
 import { act, screen, waitFor } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { LiveProvider, useLiveStatus } from "@/components/app/LiveProvider";
 import { useSubscription } from "@/hooks/billing/useSubscription";
 import { aSubscription } from "@/mocks/examples";
@@ -50,6 +50,7 @@ test("after a gap everything is asked again", async () => {
   server.use(
     http.get(`${ACCOUNT}/subscription`, () => HttpResponse.json(aSubscription({ tier: "byo" }))),
   );
+  act(() => source.say("resync", { reason: "connected" }));
   act(() => source.say("resync", { reason: "position_unknown" }));
   await screen.findByText("byo live");
 });
@@ -65,4 +66,24 @@ test("what the customer should know is told", async () => {
     }),
   );
   await screen.findByText("80 % of your workflows are used");
+});
+
+test("the first stream asks for nothing that has just been asked for", async () => {
+  const asked = vi.fn(() => HttpResponse.json(aSubscription()));
+  server.use(http.get(`${ACCOUNT}/subscription`, asked));
+  const source = await openPage();
+  act(() => source.say("resync", { reason: "connected" }));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(asked).toHaveBeenCalledOnce();
+});
+
+test("the first stream asks for what is old already", async () => {
+  const source = await openPage();
+  server.use(
+    http.get(`${ACCOUNT}/subscription`, () => HttpResponse.json(aSubscription({ tier: "byo" }))),
+  );
+  const now = Date.now();
+  vi.spyOn(Date, "now").mockReturnValue(now + 60_000);
+  act(() => source.say("resync", { reason: "connected" }));
+  await screen.findByText("byo live");
 });

@@ -5,11 +5,13 @@ import { useEffect, useState } from "react";
 import { toast } from "sonner";
 import { type LiveEvent, type Telling, TOPICS_OF, tellingOf } from "@/lib/billing/events";
 import { LiveConnection, type LiveStatus } from "@/lib/billing/live";
-import { type BillingTopic, billingKeys } from "@/lib/billing/queries";
+import { type BillingTopic, billingKeys, sessionQuery } from "@/lib/billing/queries";
 import { throttle } from "@/lib/throttle";
 
 const AT_MOST_EVERY_MS = 500;
 const POLL_MS = 30_000;
+// What is younger than this when the first stream begins has just been asked for.
+const FRESH_MS = 5_000;
 
 /** Keeps what the page remembers up to date; polls while there is no live stream. */
 export function useBillingEvents(organization: string): LiveStatus {
@@ -54,10 +56,11 @@ function tell({ severity, title, text }: Telling) {
 }
 
 function refresher(queryClient: QueryClient, organization: string) {
-  const everything = throttle(
-    () => queryClient.invalidateQueries({ queryKey: billingKeys.all }),
-    AT_MOST_EVERY_MS,
-  );
+  const everything = throttle(() => {
+    queryClient.invalidateQueries({ queryKey: billingKeys.all });
+    queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
+  }, AT_MOST_EVERY_MS);
+  let isFirst = true;
   const topics = new Map<BillingTopic, ReturnType<typeof throttle>>();
   const refresh = (topic: BillingTopic) => {
     let throttled = topics.get(topic);
@@ -71,12 +74,24 @@ function refresher(queryClient: QueryClient, organization: string) {
   return {
     after: ({ name }: LiveEvent) => {
       const found = TOPICS_OF[name];
-      if (found === "all") everything();
+      // Every stream begins with it, the first one right after everything was asked for.
+      if (found === "all" && isFirst) refreshOld(queryClient);
+      else if (found === "all") everything();
       else for (const topic of found) refresh(topic);
+      if (found === "all") isFirst = false;
     },
     cancel: () => {
       everything.cancel();
       for (const throttled of topics.values()) throttled.cancel();
     },
   };
+}
+
+/** Asks again for what is not fresh, and not being asked for. */
+function refreshOld(queryClient: QueryClient): void {
+  queryClient.invalidateQueries({
+    queryKey: billingKeys.all,
+    predicate: ({ state }) =>
+      state.fetchStatus === "idle" && Date.now() - state.dataUpdatedAt > FRESH_MS,
+  });
 }

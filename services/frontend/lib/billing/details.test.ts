@@ -78,3 +78,16 @@ test("a limit is an amount, and is left alone while nothing is charged automatic
   });
   expect(readDetails({ ...EMPTY, limit: "many" }, EMPTY)).toEqual({ changes: {} });
 });
+
+test("what somebody else has changed of the buyer meanwhile stays", () => {
+  const now = { ...GIVEN, city: "Hamburg", postal_code: "20095" };
+  expect(readDetails({ ...GIVEN, tax_id: "DE999" }, GIVEN, now)).toEqual({
+    changes: {
+      buyer: {
+        name: "Acme GmbH",
+        tax_id: "DE999",
+        address: { ...ADDRESS, city: "Hamburg", postal_code: "20095" },
+      },
+    },
+  });
+});

@@ -63,25 +63,29 @@ export function limitText(limit: number | null): string {
 type Address = AddressRequest | null;
 
 /**
- * What was changed, and only that: what another tab or person has changed meanwhile stays. Or what
- * is wrong, where the server could only name a pattern; all else is the server's to judge.
+ * What was changed, and only that: what another tab or person has changed meanwhile stays. The API
+ * takes the buyer as a whole, so what was not touched of it is sent as it is `now`. Or what is
+ * wrong, where the server could only name a pattern; all else is the server's to judge.
  */
 export function readDetails(
   typed: Details,
   before: Details,
+  now: Details = before,
 ): { changes: AccountSettingsRequest } | { problem: DetailsProblem } {
-  const address = readAddress(typed);
+  const isOther = (...fields: (keyof Details)[]) =>
+    fields.some((field) => typed[field] !== before[field]);
+  const untouched = (Object.keys(typed) as (keyof Details)[]).filter((field) => !isOther(field));
+  const buyer = { ...typed, ...Object.fromEntries(untouched.map((field) => [field, now[field]])) };
+  const address = readAddress(buyer);
   if ("problem" in address) return address;
   const limit = readLimit(typed);
   if ("problem" in limit) return limit;
 
-  const isOther = (...fields: (keyof Details)[]) =>
-    fields.some((field) => typed[field] !== before[field]);
   const changes: AccountSettingsRequest = {};
   if (isOther("name", "tax_id", ...ADDRESS)) {
     changes.buyer = {
-      name: orNull(typed.name),
-      tax_id: orNull(typed.tax_id),
+      name: orNull(buyer.name),
+      tax_id: orNull(buyer.tax_id),
       address: address.address,
     };
   }
