@@ -23,7 +23,7 @@ test("the balance stands beside what it is enough for, and what happened last", 
     await screen.findByText(/Enough for 2 workflows.*\$10\.00 more is set aside/),
   ).toBeVisible();
   const list = await screen.findByRole("list", { name: "Credit activity" });
-  expect(list).toHaveTextContent("Used Nov 20−$10.00");
+  expect(list).toHaveTextContent("Used Nov 20, 2026−$10.00");
   expect(list).toHaveTextContent("+$25.00");
 });
 

@@ -1,10 +1,6 @@
-"use client";
-
 import type { LucideIcon } from "lucide-react";
-import Link from "next/link";
 import type { ReactNode } from "react";
-import { useSession } from "@/components/app/SessionProvider";
-import { buttonVariants } from "@/components/ui/button";
+import { BackToBilling } from "@/components/billing/BackToBilling";
 import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/utils";
 
@@ -24,7 +20,6 @@ interface OutcomeProps {
 
 /** How a purchase has ended, or how it stands. */
 export function Outcome({ icon: Icon, tone, title, spinning = false, children }: OutcomeProps) {
-  const { organizationId } = useSession();
   return (
     <div className="mx-auto flex max-w-md flex-col items-center px-4 py-24 text-center">
       <span className={cn("grid size-14 place-items-center rounded-full", TONES[tone])}>
@@ -34,13 +29,7 @@ export function Outcome({ icon: Icon, tone, title, spinning = false, children }:
         <h1 className="mt-6 font-semibold text-2xl tracking-tight">{title}</h1>
         <div className="mt-2 text-muted-foreground text-sm leading-relaxed">{children}</div>
       </div>
-      <Link
-        href={`/settings/billing/?org=${encodeURIComponent(organizationId)}`}
-        prefetch={false}
-        className={buttonVariants({ className: "mt-8" })}
-      >
-        Back to billing
-      </Link>
+      <BackToBilling />
     </div>
   );
 }

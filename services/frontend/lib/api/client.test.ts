@@ -1,5 +1,5 @@
 import { HttpResponse, http } from "msw";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ApiError, messageOf, sentenceFor } from "@/lib/api/errors";
 import { billingApi } from "@/lib/billing/api";
 import { ACCOUNT, refusal, server } from "@/mocks/gateway";
@@ -43,6 +43,15 @@ test("no answer at all is an error like the others", async () => {
   server.use(http.get(ACCOUNT, () => HttpResponse.error()));
   const error = await failureOf(billingApi.getBillingAccount("acme"));
   expect(error).toMatchObject({ status: 0, code: "no_answer" });
+});
+
+test("a request that the network has swallowed ends, too", async () => {
+  vi.useFakeTimers();
+  vi.spyOn(globalThis, "fetch").mockReturnValue(new Promise(() => {}));
+  const failed = failureOf(billingApi.getBillingAccount("acme"));
+  await vi.advanceTimersByTimeAsync(61_000);
+  vi.useRealTimers();
+  expect(await failed).toMatchObject({ status: 0, code: "no_answer" });
 });
 
 test("a list says where its next page begins", async () => {

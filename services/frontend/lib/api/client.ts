@@ -10,11 +10,23 @@ const whenAway: Middleware = {
   onError: () => new ApiError(0, "no_answer", "Billing cannot be reached. Check your connection."),
 };
 
+// Longer than the gateway waits for anyone: after that no answer comes any more.
+const LONGEST_MS = 60_000;
+
+/** A network that swallows a request would else keep who waits for it waiting for ever. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_answered, fail) => {
+    timer = setTimeout(() => fail(new Error("No answer came in time.")), LONGEST_MS);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
+
 export const client = createClient<paths>({
   baseUrl: API_ORIGIN,
   credentials: "include",
   // Looked up on each call, so that tests can stand in for the network.
-  fetch: (request) => globalThis.fetch(request),
+  fetch: (request) => inTime(globalThis.fetch(request)),
 });
 client.use(whenAway);
 
