@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def show(place: Place, options: argparse.Namespace, console: Console) -> int:
     """Fill the page of the first organization, then replay the calls of all."""
-    folder = find_traces(options.traces)
+    folder = find_traces(options.traces) if options.traces else None
     now = datetime.now(UTC)
     calls = load_calls(folder, now)[: options.calls]
     calls.sort(key=lambda call: call.occurred_at)
@@ -90,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--traces",
         type=Path,
-        default=Path("../shared/data"),
-        help="folder of the trace files; without them calls are generated (default: %(default)s)",
+        default=None,
+        help="folder of trace files (default: none; calls are generated in their shape)",
     )
     parser.add_argument(
         "--speed",
