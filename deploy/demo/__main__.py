@@ -29,7 +29,10 @@ PAST_DAYS = 30
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.traces and find_traces(options.traces) is None:
+        parser.error(f"there are no trace files in {options.traces}")
     place = Place(
         options.home,
         f"http://127.0.0.1:{os.environ.get('PORT', '8000')}",
@@ -51,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def show(place: Place, options: argparse.Namespace, console: Console) -> int:
     """Fill the page of the first organization, then replay the calls of all."""
-    folder = find_traces(options.traces) if options.traces else None
+    folder: Path | None = options.traces
     now = datetime.now(UTC)
     calls = load_calls(folder, now)[: options.calls]
     calls.sort(key=lambda call: call.occurred_at)
