@@ -87,7 +87,7 @@ interface PlanProps {
 
 function Plan({ plan, plans, subscription, isUnknown, onChoose }: PlanProps) {
   const choice = subscription && planChoice(plan, subscription, plans);
-  const isCurrent = choice === "current" || choice === "back";
+  const isCurrent = choice === "current" || choice === "again" || choice === "back";
   const price = priceText(plan);
   return (
     <li data-tier={plan.tier} className="grid">
@@ -142,6 +142,7 @@ interface PlanButtonProps {
 
 const TEXTS: Record<Exclude<PlanChoice, "contact">, (name: string) => string> = {
   current: () => "Current plan",
+  again: (name) => `Start ${name} again`,
   back: (name) => `Keep ${name}`,
   upgrade: (name) => `Upgrade to ${name}`,
   downgrade: (name) => `Switch to ${name}`,

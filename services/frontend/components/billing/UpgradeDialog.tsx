@@ -83,6 +83,7 @@ function titleOf(preview: ChangePreviewResponse | undefined, name: string): stri
   if (preview?.kind === "keep") return `Keep ${name}?`;
   if (preview?.kind === "cancel") return `Go back to ${name}?`;
   if (preview?.kind === "downgrade") return `Downgrade to ${name}?`;
+  if (preview && preview.from_tier === preview.to_tier) return `Start ${name} again?`;
   return `Upgrade to ${name}?`;
 }
 

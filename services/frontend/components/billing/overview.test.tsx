@@ -251,6 +251,19 @@ test("a plan that cannot be changed turns the others off, and says why", async (
   );
 });
 
+test("a plan that is paused is bought anew", async () => {
+  given({ subscription: { status: "paused" } });
+  server.use(
+    http.post(`${ACCOUNT}/subscription/preview`, () =>
+      HttpResponse.json(aPreview({ kind: "checkout", to_tier: "pro", due_now: 79 })),
+    ),
+  );
+  renderSignedIn(<PricingTable />);
+  await userEvent.click(await screen.findByRole("button", { name: "Start Pro again" }));
+  await screen.findByRole("dialog", { name: "Start Pro again?" });
+  await screen.findByRole("button", { name: "Continue to payment" });
+});
+
 test("plans are compared even if nobody knows the current one, which is said", async () => {
   server.use(http.get(`${ACCOUNT}/subscription`, () => refusal(500, "Away.")));
   renderSignedIn(<PricingTable />);

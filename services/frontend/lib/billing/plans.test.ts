@@ -76,6 +76,10 @@ describe("a plan, seen from the current one", () => {
     expect(planChoice(plan(tier), aSubscription(), plans)).toBe(choice);
   });
 
+  test("can be started again while it is paused", () => {
+    expect(planChoice(plan("pro"), aSubscription({ status: "paused" }), plans)).toBe("again");
+  });
+
   test("can be gone back to while a change waits", () => {
     const waiting = aSubscription({ pending_tier: "free" });
     expect(planChoice(plan("pro"), waiting, plans)).toBe("back");
@@ -92,6 +96,7 @@ describe("a plan that cannot be changed says why", () => {
   });
 
   test("and one that can be changed does not", () => {
+    expect(whyNoChange(aSubscription({ status: "paused" }))).toBeNull();
     expect(whyNoChange(aSubscription())).toBeNull();
     expect(whyNoChange(aSubscription({ tier: "free", price: 0 }))).toBeNull();
     expect(whyNoLifetime(aSubscription({ status: "past_due" }))).toBeNull();

@@ -71,7 +71,14 @@ export function periodLine(subscription: SubscriptionResponse): string {
 }
 
 /** How the button of a plan is called, seen from the current one. */
-export type PlanChoice = "current" | "upgrade" | "downgrade" | "contact" | "lifetime" | "back";
+export type PlanChoice =
+  | "current"
+  | "again"
+  | "upgrade"
+  | "downgrade"
+  | "contact"
+  | "lifetime"
+  | "back";
 
 export function planChoice(
   plan: PlanResponse,
@@ -79,7 +86,11 @@ export function planChoice(
   plans: readonly PlanResponse[],
 ): PlanChoice {
   const { price: current } = currentPrice(subscription, plans);
-  if (plan.tier === subscription.tier) return subscription.pending_tier ? "back" : "current";
+  if (plan.tier === subscription.tier) {
+    if (subscription.pending_tier) return "back";
+    // It stands still and serves nothing: the same plan is bought anew.
+    return subscription.status === "paused" ? "again" : "current";
+  }
   if (plan.price === null) return "contact";
   if (plan.interval === "once") return "lifetime";
   return plan.price > (current ?? Number.POSITIVE_INFINITY) ? "upgrade" : "downgrade";
@@ -94,8 +105,7 @@ function isByHand({ tier, is_lifetime, price }: SubscriptionResponse): boolean {
 export function whyNoChange(subscription: SubscriptionResponse): string | null {
   if (subscription.is_lifetime) return "You have the lifetime plan: there is nothing to change.";
   if (isByHand(subscription)) return "This plan was set up by us. Please contact us to change it.";
-  const isOwing = subscription.status === "past_due" || subscription.status === "paused";
-  return isOwing ? "Pay what is due before you change the plan." : null;
+  return subscription.status === "past_due" ? "Pay what is due before you change the plan." : null;
 }
 
 /** Why the lifetime plan cannot be bought; a plan that runs is replaced by it. */
