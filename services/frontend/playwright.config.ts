@@ -12,6 +12,11 @@ export default defineConfig({
   timeout: 120_000,
   expect: { timeout: 30_000 },
   reporter: [["list"]],
+  projects: [
+    { name: "stories", testMatch: "*.spec.ts" },
+    { name: "bench", testMatch: "*.bench.ts" },
+    { name: "pictures", testMatch: "*.pictures.ts" },
+  ],
   use: {
     baseURL: process.env.BILLING_URL ?? "http://127.0.0.1:8000",
     viewport: { width: 1280, height: 900 },

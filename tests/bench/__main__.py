@@ -12,13 +12,24 @@ from typing import Any
 
 import psutil
 
-from tests.bench import agent_client, close, holds, ingest, live, pricing, reads, reservations
+from tests.bench import (
+    agent_client,
+    close,
+    holds,
+    ingest,
+    live,
+    page,
+    pricing,
+    reads,
+    reservations,
+)
 
 BENCHES: dict[str, Callable[[], Any]] = {
     "pricing": pricing.measure,
     "agent_client": agent_client.measure,
     "ingest": ingest.measure,
     "live": live.measure,
+    "page": page.measure,
     "reads": reads.measure,
     "reservations": reservations.measure,
     "holds": holds.measure,
@@ -31,6 +42,7 @@ BARS = {
     "ingest: one meter against plain one-connection COPY": "≥ 0.6",
     "ingest: two meters against plain one-connection COPY": "≥ 0.8",
     "live: publish to server-sent event, p95": "≤ 1000 ms",
+    "page: call to the bar that has grown in an open page, p95": "≤ 1000 ms",
     "reads: summary and daily over 5 million records, p99": "≤ 50 ms",
     "reads: gateway read against a bare Litestar route": "≥ 0.125",
     "reservations: batches against one transaction each": "≥ 20",
