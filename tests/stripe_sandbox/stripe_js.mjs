@@ -32,12 +32,14 @@ class Node {
   addEventListener(event, heard) {
     this.heard[event] = heard;
   }
+  all(name) {
+    return this.children.flatMap((child) => [
+      ...(child.name === name ? [child] : []),
+      ...child.all(name),
+    ]);
+  }
   find(name) {
-    for (const child of this.children) {
-      const found = child.name === name ? child : child.find(name);
-      if (found) return found;
-    }
-    return undefined;
+    return this.all(name)[0];
   }
 }
 
@@ -71,6 +73,25 @@ function formWith(token) {
   return { elements, heard };
 }
 
+// The customer types a card instead of choosing one.
+async function saidOf(number, expiry, cvc) {
+  const { elements, heard } = formWith("");
+  for (const [index, value] of [number, expiry, cvc].entries()) {
+    const input = place.all("input")[index];
+    input.value = value;
+    input.heard.input();
+  }
+  const submitted = await elements.submit();
+  const { error } = await stripe.confirmSetup({ elements, redirect: "if_required" });
+  return {
+    complete: heard.change.at(-1),
+    submitted: submitted.error?.code,
+    code: error.code,
+    message: error.message,
+    shown: place.find("p").textContent,
+  };
+}
+
 // The customer presses the button of the bank's page as soon as it is shown.
 async function pressInFrame(outcome) {
   for (;;) {
@@ -89,6 +110,16 @@ const declined = formWith("tok_chargeDeclined");
 told.submitted = await declined.elements.submit();
 told.declined = await stripe.confirmSetup({ elements: declined.elements, redirect: "if_required" });
 told.heard = declined.heard;
+
+told.typed = {
+  nothing: await saidOf("", "", ""),
+  short: await saidOf("4242 4242", "12 / 40", "123"),
+  wrong: await saidOf("4242 4242 4242 4243", "12 / 40", "123"),
+  undated: await saidOf("4242 4242 4242 4242", "13", "123"),
+  past: await saidOf("4242 4242 4242 4242", "12 / 20", "123"),
+  uncoded: await saidOf("4242 4242 4242 4242", "12 / 40", "12"),
+  real: await saidOf("4111 1111 1111 1111", "12 / 40", "123"),
+};
 
 const asking = formWith("tok_authenticationRequiredOnSetup");
 const [asked, page] = await Promise.all([

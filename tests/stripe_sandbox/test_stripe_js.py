@@ -42,6 +42,20 @@ async def test_the_script_saves_and_pays_as_stripe_js_does(
     assert told["heard"] == {"ready": 1, "change": [True, True]}
     assert told["submitted"] == {"selectedPaymentMethod": "card"}
     assert told["declined"]["error"]["code"] == "card_declined"
+    assert {how: said["code"] for how, said in told["typed"].items()} == {
+        "nothing": "incomplete_number",
+        "short": "incomplete_number",
+        "wrong": "invalid_number",
+        "undated": "incomplete_expiry",
+        "past": "invalid_expiry_year_past",
+        "uncoded": "incomplete_cvc",
+        "real": "card_declined",
+    }
+    for said in told["typed"].values():
+        refused = said["code"] != "card_declined"
+        assert said["complete"] is not refused
+        assert said["shown"] == (said["message"] if refused else "")
+        assert said.get("submitted") == (said["code"] if refused else None)
     assert told["asked"]["setupIntent"]["status"] == "succeeded"
     assert told["page"].startswith(f"{sandbox.url}/3ds/")
     assert told["dialogLeft"] is False
