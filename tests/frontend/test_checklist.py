@@ -15,7 +15,9 @@ CHECKLIST = {
     "Stripe.js loads with correct publishable key": (
         "Stripe.js loads with the publishable key of this installation, and not before it is needed"
     ),
-    "Card form validates input": "the card form tells of a declined card, and takes another one",
+    "Card form validates input": (
+        "the card form validates input: what is missing or wrong is told, and nothing is saved"
+    ),
     "Payment method attaches successfully": "a card is added and becomes the default",
     "Checkout redirects work": "credits are bought on the hosted page, and the balance shows them",
     "Customer portal opens": "the customer portal opens, and leads back",

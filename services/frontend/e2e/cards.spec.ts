@@ -27,6 +27,86 @@ test("Stripe.js loads with the publishable key of this installation, and not bef
   await expect(section(page, "Payment methods")).toContainText("•••• 4242");
 });
 
+test("the card form validates input: what is missing or wrong is told, and nothing is saved", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await openBilling();
+  const form = await openForm(page);
+  const dialog = page.getByRole("dialog", { name: "Add a card" });
+  const number = dialog.getByLabel("Card number");
+  await form.selectOption("Another one, by its number");
+  await expect(number).toHaveValue("");
+  for (const [field, text, message] of [
+    ["Card number", "4242 4242", "Your card number is incomplete."],
+    ["Card number", "4242 4242 4242 4241", "Your card number is invalid."],
+    ["Card number", "4242 4242 4242 4242", "Your card's expiration date is incomplete."],
+    ["Expiration date", "01 / 20", "Your card's expiration date is in the past."],
+    ["Expiration date", "01 / 40", "Your card's security code is incomplete."],
+  ] as const) {
+    await dialog.getByLabel(field).fill(text);
+    await save(page);
+    await expect(dialog.getByRole("alert")).toHaveText(message);
+    await expect(dialog.getByRole("alert")).toBeFocused();
+  }
+  expect(await organization.get("/payment-methods")).toEqual([]);
+  await dialog.getByLabel("Security code").fill("123");
+  await save(page);
+  await expect(page.getByText("Your card is saved.")).toBeVisible();
+  await expect(section(page, "Payment methods")).toContainText("•••• 4242");
+});
+
+test("a card that is confirmed on the bank's own page is saved after the way back, once", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await openBilling();
+  const form = await openForm(page);
+  await form.selectOption("tok_authenticationRequiredOnSetup");
+  // Stripe leaves the page where a bank allows no frame: so this one comes back by its address.
+  const asked = page.waitForResponse(/setup_intents\/.*\/confirm/);
+  await save(page);
+  const { id, client_secret } = await (await asked).json();
+  await page
+    .frameLocator('iframe[title="3D Secure"]')
+    .getByRole("button", { name: "Complete authentication" })
+    .click();
+  await page.goto("about:blank");
+  const back = new URLSearchParams({
+    setup_intent: id,
+    setup_intent_client_secret: client_secret,
+    redirect_status: "succeeded",
+  });
+  await page.goto(`/settings/billing/?${back}`);
+  await expect(page.getByText("Your card is saved.")).toBeVisible();
+  await expect(section(page, "Payment methods")).toContainText("•••• 3155");
+  await expect(page).toHaveURL(/\/settings\/billing\/$/);
+  await page.reload();
+  await expect(section(page, "Payment methods").getByRole("listitem")).toHaveCount(1);
+  await organization.until("/payment-methods", (cards) => cards.length === 1);
+});
+
+test("a card that the bank's own page did not confirm is not saved, and the page says so", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await organization.get();
+  const { client_secret } = await organization.post("/setup-intent");
+  await openBilling();
+  const back = new URLSearchParams({
+    setup_intent: client_secret.split("_secret_")[0],
+    setup_intent_client_secret: client_secret,
+    redirect_status: "failed",
+  });
+  await page.goto(`/settings/billing/?${back}`);
+  await expect(page.getByText("Your bank did not confirm the card.")).toBeVisible();
+  await expect(page).toHaveURL(/\/settings\/billing\/$/);
+  expect(await organization.get("/payment-methods")).toEqual([]);
+});
+
 test("a card is added and becomes the default", async ({ page, organization, openBilling }) => {
   await openBilling();
   await expect(page.getByText("No card yet")).toBeVisible();
