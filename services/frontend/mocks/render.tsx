@@ -23,6 +23,7 @@ export function renderSignedIn(children: ReactNode) {
     <SessionProvider
       pending="pending"
       signedOut="signed out"
+      ended="ended"
       noOrganization="no organization"
       failed={(error) => error.message}
     >

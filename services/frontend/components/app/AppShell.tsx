@@ -1,6 +1,6 @@
 "use client";
 
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { Failed } from "@/components/app/Failed";
 import { Header, HeaderFrame } from "@/components/app/Header";
 import { LiveProvider } from "@/components/app/LiveProvider";
@@ -8,6 +8,8 @@ import { NoOrganization } from "@/components/app/NoOrganization";
 import { OfflineBanner } from "@/components/app/OfflineBanner";
 import { SessionProvider, useSession } from "@/components/app/SessionProvider";
 import { SignIn } from "@/components/app/SignIn";
+
+const SessionEnded = lazy(() => import("@/components/app/SessionEnded"));
 
 interface AppShellProps {
   /** What stands here until it is known who is there. */
@@ -21,9 +23,15 @@ export function AppShell({ skeleton, children }: AppShellProps) {
     <SessionProvider
       pending={<Frame>{skeleton}</Frame>}
       signedOut={<SignIn />}
+      ended={
+        <Suspense>
+          <SessionEnded />
+        </Suspense>
+      }
       noOrganization={<NoOrganization />}
       failed={(error, retry) => (
         <Frame>
+          <h1 className="sr-only">Billing</h1>
           <Failed error={error} onRetry={retry} />
         </Frame>
       )}

@@ -38,7 +38,8 @@ function isWorthRetrying(error: ApiError): boolean {
 export function makeQueryClient(): QueryClient {
   const noticeEnd = (error: Error) => {
     if (error instanceof ApiError && error.status === 401) {
-      queryClient.resetQueries({ queryKey: sessionQuery.queryKey });
+      // Asked again and not forgotten: what is half done in the page stays until one is back.
+      queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
     }
   };
   const queryClient: QueryClient = new QueryClient({

@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, use, useEffect, useMemo, useState } from "react";
 import { toast } from "sonner";
 import { useUrlState } from "@/hooks/useUrlState";
-import { messageOf } from "@/lib/api/errors";
+import { ApiError, messageOf } from "@/lib/api/errors";
 import { billingApi } from "@/lib/billing/api";
 import { sessionQuery } from "@/lib/billing/queries";
 import type { Membership, Role, SessionResponse } from "@/lib/billing/types";
@@ -39,6 +39,8 @@ export interface SessionProviderProps {
   /** While it is not known who is there. */
   pending: ReactNode;
   signedOut: ReactNode;
+  /** Over what is shown, once the session has ended while the page was open. */
+  ended?: ReactNode;
   noOrganization: ReactNode;
   failed: (error: Error, retry: () => void) => ReactNode;
   children: ReactNode;
@@ -57,20 +59,32 @@ export function SessionProvider(props: SessionProviderProps) {
   useEffect(() => {
     if (belongs !== inAddress) setInAddress(belongs);
   }, [belongs, inAddress, setInAddress]);
-  if (error && "status" in error && error.status === 401) return props.signedOut;
-  if (error && !data) return props.failed(error, () => query.refetch());
-  if (!data) return props.pending;
+  if (!data) return absent(props, error, () => query.refetch());
   if (!membership) return props.noOrganization;
   return (
     <SignedIn
+      // Somebody else finds nothing of who was here before.
+      key={data.subject}
       session={data}
       membership={membership}
       clockAheadMs={Date.parse(data.now) - query.dataUpdatedAt}
       onSwitch={setInAddress}
     >
       {props.children}
+      {isRefused(error) && props.ended}
     </SignedIn>
   );
+}
+
+/** What stands there while nobody is known to be. */
+function absent(props: SessionProviderProps, error: Error | null, retry: () => void): ReactNode {
+  if (!error) return props.pending;
+  return isRefused(error) ? props.signedOut : props.failed(error, retry);
+}
+
+/** Whether nobody is signed in, or not any more. */
+function isRefused(error: Error | null): boolean {
+  return error instanceof ApiError && error.status === 401;
 }
 
 interface SignedInProps {

@@ -49,7 +49,7 @@ test("who belongs to no organization is told", async () => {
   await screen.findByText("no organization");
 });
 
-test("a session that ends while the page is open leads to signing in", async () => {
+test("a session that ends while the page is open leads to signing in, and keeps the page", async () => {
   server.use(
     http.get(ACCOUNT, () => {
       server.use(http.get(`${API}/session`, () => refusal(401, "Ended.")));
@@ -57,7 +57,8 @@ test("a session that ends while the page is open leads to signing in", async () 
     }),
   );
   renderSignedIn(<Account />);
-  await screen.findByText("signed out");
+  await screen.findByText("ended");
+  expect(screen.getByText("acme")).toBeVisible();
 });
 
 test("signing out forgets what was seen", async () => {
