@@ -2,6 +2,7 @@
 
 import { createContext, type ReactNode, use } from "react";
 import { useBillingEvents } from "@/hooks/billing/useBillingEvents";
+import { useNewDay } from "@/hooks/billing/useNewDay";
 import type { LiveStatus } from "@/lib/billing/live";
 
 const LiveContext = createContext<LiveStatus>("connecting");
@@ -19,5 +20,6 @@ export function LiveProvider({
   organization: string;
   children: ReactNode;
 }) {
+  useNewDay();
   return <LiveContext value={useBillingEvents(organization)}>{children}</LiveContext>;
 }
