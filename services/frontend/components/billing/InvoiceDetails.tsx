@@ -30,6 +30,7 @@ import {
 } from "@/lib/billing/invoices";
 import type { InvoiceResponse, LineItem } from "@/lib/billing/types";
 import { formatDate, formatMoney, formatNumber } from "@/lib/format";
+import { cn } from "@/lib/utils";
 
 interface InvoiceDetailsProps {
   invoiceId: string;
@@ -138,9 +139,7 @@ export function InvoiceSums({ invoice }: { invoice: InvoiceResponse }) {
       {invoiceSums(invoice).map(({ label, amount }) => (
         <Sum key={label} label={label} amount={amount} />
       ))}
-      <div className="border-border border-t pt-1.5">
-        <Sum label="Amount due" amount={invoice.amount_due} isStrong />
-      </div>
+      <Sum label="Amount due" amount={invoice.amount_due} isStrong />
       {invoice.amount_credited > 0 && (
         <Sum label="Credit notes" amount={-invoice.amount_credited} />
       )}
@@ -158,7 +157,9 @@ interface SumProps {
 
 function Sum({ label, amount, isStrong = false }: SumProps) {
   return (
-    <div className="flex justify-between gap-6">
+    <div
+      className={cn("flex justify-between gap-6", { "border-border border-t pt-1.5": isStrong })}
+    >
       <dt className={isStrong ? "font-medium" : "text-muted-foreground"}>{label}</dt>
       <dd className={isStrong ? "font-semibold tabular-nums" : "tabular-nums"}>
         {formatMoney(amount)}

@@ -30,7 +30,7 @@ export function TopModels({ summary }: { summary: CostSummaryResponse }) {
         <TableBody>
           {top.map((item) => (
             <TableRow key={`${item.provider}/${item.model}`}>
-              <TableCell className="max-w-0 py-2.5 sm:w-1/2">
+              <TableCell className="w-full max-w-0 py-2.5 sm:w-1/2">
                 <span className="block truncate">{item.model}</span>
                 <span className="block truncate text-muted-foreground text-xs">
                   {item.provider}

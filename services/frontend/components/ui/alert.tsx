@@ -4,7 +4,7 @@ import type { ComponentProps, ReactNode } from "react";
 import { cn } from "@/lib/utils";
 
 const alertVariants = cva(
-  "flex flex-wrap items-start gap-x-4 gap-y-3 rounded-xl border p-4 text-sm",
+  "flex flex-wrap items-start gap-x-4 gap-y-3 rounded-xl border p-4 text-sm has-[>div>p:only-child]:items-center",
   {
     variants: {
       variant: {

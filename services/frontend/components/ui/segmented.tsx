@@ -29,7 +29,7 @@ export function Segmented<T extends string>({
           type="button"
           aria-pressed={option.value === value}
           onClick={() => onChange(option.value)}
-          className="h-8 rounded-md px-3 font-medium text-[0.8125rem] text-muted-foreground transition-colors hover:text-foreground aria-pressed:bg-surface aria-pressed:text-foreground aria-pressed:shadow-xs pointer-coarse:h-11 dark:aria-pressed:bg-input"
+          className="h-8 rounded-md px-3 font-medium text-[0.8125rem] text-muted-foreground transition-colors hover:text-foreground aria-pressed:bg-surface aria-pressed:text-foreground aria-pressed:shadow-xs pointer-coarse:h-11 pointer-coarse:min-w-11 dark:aria-pressed:bg-input"
         >
           {option.label}
         </button>
