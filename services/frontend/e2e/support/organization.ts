@@ -45,8 +45,8 @@ export class Organization {
     await this.post("/payment-method", { payment_method_id: card });
   }
 
-  /** Buy on a hosted page as its form does, and wait until the page's truth is ours. */
-  async buy(path: string, order: unknown): Promise<void> {
+  /** Buy on a hosted page as its form does, and wait until it is known; returns the session's id. */
+  async buy(path: string, order: unknown): Promise<string> {
     const { checkout_url, session_id } = await this.post(path, order);
     const paid = await this.http.post(checkout_url, {
       form: { card: "visa", email: "buyer@example.com", name: "A. Buyer" },
@@ -54,6 +54,7 @@ export class Organization {
     });
     expect(paid.status()).toBeLessThan(400);
     await this.until(`/checkout/${session_id}`, (state) => state.status === "complete");
+    return session_id;
   }
 
   async subscribe(tier: string): Promise<void> {
@@ -77,6 +78,11 @@ export class Organization {
     await this.run(free_workflows_remaining + workflows);
     await this.patch({ auto_billing_enabled: false });
     await this.until("/usage?billed=false", (found) => found.length === workflows);
+  }
+
+  async put(path: string, data: unknown): Promise<void> {
+    const answer = await this.http.put(`${this.address}${path}`, { ...this.headers(), data });
+    expect(answer.ok(), await answer.text()).toBe(true);
   }
 
   async patch(data: unknown): Promise<void> {
