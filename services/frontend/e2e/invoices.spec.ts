@@ -42,6 +42,29 @@ test("invoices load, and are filtered by status", async ({ page, organization, o
   await expect(invoices).toContainText("$29.00");
 });
 
+test("older invoices are shown when they are asked for", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await organization.get();
+  for (const amount of [11, 12, 13]) {
+    await organization.buy("/credits/checkout", { amount_usd: amount });
+  }
+  await organization.until("/invoices", (found) => found.length === 3);
+  // Pages of two, so that three are more than one.
+  await page.route(/\/invoices\?/, (route) =>
+    route.continue({ url: route.request().url().replace("limit=10", "limit=2") }),
+  );
+  await openBilling();
+  const invoices = section(page, "Invoices");
+  await expect(invoices.getByRole("row")).toHaveCount(3);
+  await invoices.getByRole("button", { name: "Show older invoices" }).click();
+  await expect(invoices.getByRole("row")).toHaveCount(4);
+  await expect(invoices.getByRole("row").last()).toContainText("$11.00");
+  await expect(invoices.getByRole("button", { name: "Show older invoices" })).toHaveCount(0);
+});
+
 test("a declined payment says why, and another card pays", async ({
   page,
   organization,
