@@ -12,7 +12,7 @@ AMOUNT ?= 19.99
 WORKERS ?= $(if $(DATABASE_URL)$(NATS_URL),0,2)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui demo buy travel test check fix bench chaos audit contracts token credentials clean local dev
+.PHONY: help run ui demo buy travel test check fix bench pictures chaos audit contracts token credentials clean local dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ fix: dev ## Format, and correct what can be corrected
 
 bench: dev ## Measure, and write a report (ARGS=--help)
 	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+pictures: dev ## Take pictures of every page and dialog, in var/pictures (ARGS=--help)
+	@exec $(BIN)/python -m tests.frontend.pictures $(ARGS)
 
 chaos: dev ## Kill everything again and again, and count every cent (ARGS=--help)
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
