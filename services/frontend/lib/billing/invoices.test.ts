@@ -36,6 +36,7 @@ test("an invoice says how its payment stands", () => {
   expect(paymentLine(paid)).toBe("Paid Nov 2, 2026");
   expect(paymentLine({ ...paid, amount_refunded: 5 })).toBe("$5.00 refunded");
   expect(paymentLine({ ...paid, amount_due: 0 })).toBe("Covered by credits");
+  expect(paymentLine({ ...paid, amount_due: 0, total: 0 })).toBe("Nothing to pay");
   const voided = anInvoice({ status: "void", voided_at: "2026-11-03T09:00:00Z" });
   expect(paymentLine(voided)).toBe("Voided Nov 3, 2026");
 });

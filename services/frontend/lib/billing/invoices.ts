@@ -42,6 +42,7 @@ export function invoiceDate(invoice: InvoiceResponse): string {
 export function paymentLine(invoice: InvoiceResponse): string {
   if (invoice.status === "paid") {
     if (invoice.amount_refunded > 0) return `${formatMoney(invoice.amount_refunded)} refunded`;
+    if (invoice.total === 0) return "Nothing to pay";
     return invoice.amount_due === 0 ? "Covered by credits" : `Paid ${formatDate(invoice.paid_at)}`;
   }
   if (invoice.status === "void") return `Voided ${formatDate(invoice.voided_at)}`;
