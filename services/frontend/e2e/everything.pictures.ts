@@ -1,7 +1,7 @@
 // Pictures of every page and dialog, light and dark, on a desktop and on a phone, to be looked at.
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { furnish } from "./support/furnish";
 import { settled } from "./support/looks";
 import type { Organization } from "./support/organization";
@@ -17,11 +17,12 @@ mkdirSync(FOLDER, { recursive: true });
 // One after the other: the last one moves the time.
 test.describe.configure({ mode: "default", timeout: 600_000 });
 
-/** One file for each look. */
-async function take(page: Page, name: string, fullPage = false): Promise<void> {
+/** One file for each look, of all of the page or of what can be seen once `from` is at the top. */
+async function take(page: Page, name: string, fullPage = false, from?: Locator): Promise<void> {
   for (const { colorScheme, width } of LOOKS) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: width < 500 ? 844 : 900 });
+    await from?.evaluate((each) => each.scrollIntoView({ behavior: "instant" }));
     await settled(page);
     const path = join(FOLDER, `${name}-${width}-${colorScheme}.png`);
     await page.screenshot({ path, fullPage });
@@ -51,8 +52,7 @@ test("the billing page and its dialogs", async ({ page, organization, openBillin
   await take(page, "page", true);
   await costs.getByRole("button", { name: "Show as table" }).click();
   await costs.getByRole("button", { name: "Range" }).click();
-  await costs.evaluate((each) => each.scrollIntoView());
-  await take(page, "costs-table");
+  await take(page, "costs-table", false, costs);
   for (const [file, button, name] of DIALOGS) {
     await page.getByRole("button", { name: button, exact: true }).first().click();
     const dialog = page.getByRole("dialog", { name }).or(page.getByRole("alertdialog", { name }));
