@@ -11,6 +11,7 @@ import httpx
 from tests.journeys.browser import Browser
 from tests.journeys.buy_credits import Shop
 from tests.journeys.system import FRONTEND, System
+from tests.stack import until
 
 BUYER = {"email": "buyer@example.com", "name": "A Buyer"}
 
@@ -163,7 +164,8 @@ async def test_what_is_paid_while_services_are_dead_arrives_later(
             system.processes[name].start()
         for name in ("account", "stripe_gateway"):
             system.processes[name].wait()
-        account = await settled(shop, 7.77)
+        await settled(shop, 7.77)
+        account = await until(shop.get, lambda found: found["stripe_customer_id"] is not None)
 
     assert charged(system, account["stripe_customer_id"]) == [777]
 

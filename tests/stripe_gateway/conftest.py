@@ -32,11 +32,11 @@ def sandbox(edge: Edge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gateway(
     stack: Stack, sandbox: Running, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    """stripe_gateway; it ends with its tests, for those of others count what it would say."""
+    """stripe_gateway."""
     log = tmp_path_factory.mktemp("stripe_gateway") / "log"
     running = Gateway(stack, sandbox.url, log)
     running.start()
@@ -44,11 +44,11 @@ def gateway(
     running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def whole_shop(
     bus: Bus, stack: Stack, sandbox: Running, gateway: Gateway, edge: Edge
 ) -> AsyncIterator[Shop]:
-    """One for a whole module."""
+    """One for the whole session."""
     account_bus = await stack.bus("account")
     database = stack.database("stripe_gateway")
     client = sandbox.client()

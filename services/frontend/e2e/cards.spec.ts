@@ -69,10 +69,15 @@ test("a card that is confirmed on the bank's own page is saved after the way bac
   const asked = page.waitForResponse(/setup_intents\/.*\/confirm/);
   await save(page);
   const { id, client_secret } = await (await asked).json();
+  const answered = page.waitForResponse(
+    (response) =>
+      response.request().method() === "POST" && response.request().frame() !== page.mainFrame(),
+  );
   await page
     .frameLocator('iframe[title="3D Secure"]')
     .getByRole("button", { name: "Complete authentication" })
     .click();
+  await answered;
   await page.goto("about:blank");
   const back = new URLSearchParams({
     setup_intent: id,
