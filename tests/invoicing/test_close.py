@@ -12,6 +12,7 @@ from services.invoicing.handlers import closing
 from services.invoicing.handlers.drafting import Frozen, freeze, up_to
 from services.invoicing.handlers.means import Means
 from services.invoicing.rules.profiles import first_close, next_close
+from services.invoicing.store import closing as closing_store
 from services.invoicing.store.closing import lock_due_profiles
 from services.invoicing.store.profiles import lock_profiles
 from services.invoicing.tables import ProfileRow
@@ -115,7 +116,7 @@ async def test_a_close_that_takes_too_long_is_tried_with_fewer(
     await customer.account_stands()
     await customer.complete()
     monkeypatch.setattr(closing, "freeze", slow)
-    monkeypatch.setattr(closing.store, "lock_due_profiles", lock)
+    monkeypatch.setattr(closing_store, "lock_due_profiles", lock)
     await pass_until(customer, month + timedelta(hours=1))
     await closed(customer)
     assert min(limits) <= closing.CLOSED_AT_ONCE // 4
