@@ -4,7 +4,7 @@ import { Elements, PaymentElement, useElements, useStripe } from "@stripe/react-
 import type { Stripe } from "@stripe/stripe-js";
 import { Lock } from "lucide-react";
 import { useTheme } from "next-themes";
-import { type FormEvent, type ReactNode, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { toast } from "sonner";
 import { Failed } from "@/components/app/Failed";
 import { QueryView } from "@/components/app/QueryView";
@@ -110,11 +110,10 @@ function CardForm({ isSaving, onSaving, onAnew, onClose }: CardFormProps) {
   const [refused, setRefused] = useState<string | null>(null);
   const message = useRef<HTMLParagraphElement>(null);
 
-  const refuse = (text: string) => {
-    setRefused(text);
-    // Drawn first, so that there is something to go to.
-    requestAnimationFrame(() => message.current?.focus());
-  };
+  // Once it is drawn, however long that takes: what is empty cannot be gone to.
+  useEffect(() => {
+    if (refused !== null) message.current?.focus();
+  }, [refused]);
 
   const confirm = async (): Promise<string | null> => {
     if (!stripe || !elements) return null;
@@ -124,7 +123,7 @@ function CardForm({ isSaving, onSaving, onAnew, onClose }: CardFormProps) {
       confirmParams: { return_url: window.location.href },
     });
     if (error) {
-      refuse(error.message ?? "The card was not accepted.");
+      setRefused(error.message ?? "The card was not accepted.");
       return null;
     }
     const methodId = methodIdOf(setupIntent);
@@ -144,7 +143,7 @@ function CardForm({ isSaving, onSaving, onAnew, onClose }: CardFormProps) {
       toast.success("Your card is saved.");
       onClose();
     } catch (error) {
-      refuse(messageOf(error));
+      setRefused(messageOf(error));
     } finally {
       onSaving(false);
     }
