@@ -1,6 +1,9 @@
-"""Customers of two running replicas of account, whose clock a test may move."""
+"""Customers of two running replicas of account, whose clock a test may move.
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+On servers of their own: elsewhere a real stripe_gateway runs, and here nobody else speaks.
+"""
+
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -13,30 +16,15 @@ from shared.bus import Bus
 from shared.clock import FixedClock
 from shared.runtime import Runtime
 from tests.account.customer import Customer
-from tests.servers import Servers, start_servers
+from tests.installation import bus, servers
+from tests.servers import Servers
 from tests.stack import Stack, build_stack
-
-
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    """Their own: other tests leave a stripe_gateway running, and here nobody else speaks."""
-    started = start_servers()
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="session")
 async def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """Account alone."""
     return await build_stack(servers, tmp_path_factory.mktemp("stack"), (account,))
-
-
-@pytest.fixture(scope="session")
-async def bus(stack: Stack) -> AsyncIterator[Bus]:
-    """The gateway's connection."""
-    connected = await stack.bus()
-    yield connected
-    await connected.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
-"""The owners and two auditors in this process, on servers of their own."""
+"""The owners and two auditors in this process, on servers of their own.
 
-from collections.abc import AsyncIterator, Iterator
+What is seeded wrong here would alarm the auditor of others.
+"""
+
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -22,8 +25,8 @@ from shared.runtime import Runtime
 from shared.service import Service
 from shared.settings import ServiceSettings
 from tests.auditor.house import QUICK, House, Organization, Owners
-from tests.servers import Servers, start_servers
-from tests.stack import Stack, build_stack
+from tests.installation import bus, servers, stack
+from tests.stack import Stack
 from tests.stripe_sandbox.running import PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET, start_sandbox
 
 OWNERS = (account, cost_metering, invoicing, stripe_gateway, subscription)
@@ -33,28 +36,6 @@ STRIPE = {
     "stripe_webhook_secret": WEBHOOK_SECRET,
 }
 NOWHERE = "http://127.0.0.1:9/webhooks"
-
-
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    """Their own: what is seeded wrong here would alarm the auditor of others."""
-    started = start_servers()
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="session")
-async def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """All services, prepared."""
-    return await build_stack(servers, tmp_path_factory.mktemp("stack"))
-
-
-@pytest.fixture(scope="session")
-async def bus(stack: Stack) -> AsyncIterator[Bus]:
-    """The gateway's connection; the suite's is to other servers."""
-    connected = await stack.bus()
-    yield connected
-    await connected.close()
 
 
 def settings_of(stack: Stack, service: Service, **stripe: str) -> ServiceSettings:

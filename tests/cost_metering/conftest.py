@@ -6,10 +6,18 @@ from uuid import uuid4
 import pytest
 from nats.js import JetStreamContext
 
+from services.cost_metering.app import service as cost_metering
 from shared.bus import Bus
 from shared.runtime import Runtime
 from tests.cost_metering.customer import Customer
 from tests.stack import Stack
+
+
+@pytest.fixture(scope="session")
+async def meter(stack: Stack) -> AsyncIterator[Runtime]:
+    """A running cost_metering."""
+    async with stack.running(cost_metering) as runtime:
+        yield runtime
 
 
 @pytest.fixture(scope="session")

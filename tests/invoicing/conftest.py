@@ -1,4 +1,7 @@
-"""Two replicas of invoicing and a real account, on one clock that a test may move."""
+"""Two replicas of invoicing and a real account, on one clock that a test may move.
+
+On servers of their own: elsewhere services run whose clock is another one.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,6 +14,7 @@ from services.invoicing.app import service as invoicing
 from shared.bus import Bus
 from shared.clock import FixedClock
 from shared.runtime import Runtime
+from tests.installation import bus, servers, stack
 from tests.invoicing.customer import Customer, World
 from tests.stack import Stack
 

@@ -2,16 +2,21 @@
 
 from datetime import timedelta
 
-from services.invoicing.rules.profiles import month_of
+from services.invoicing.rules.profiles import month_of, next_month
 from shared.contracts.invoicing import UsageRecorded
 from shared.contracts.subscription import StorageMeasured
 from tests.invoicing.customer import Customer
 
 
-def measured(
-    customer: Customer, cents: int, *, late: timedelta = timedelta(minutes=30)
-) -> StorageMeasured:
-    """The month that ended before this one, told so much later."""
+async def after_month_end(customer: Customer, late: timedelta) -> None:
+    """Somebody whose account there is when a month ends; so much later it is now."""
+    await customer.account()
+    at = next_month(month_of(customer.clock.now())) + late
+    customer.clock.advance(at - customer.clock.now())
+
+
+def measured(customer: Customer, cents: int) -> StorageMeasured:
+    """The month that ended before this one, told now."""
     end = month_of(customer.clock.now())
     return StorageMeasured(
         organization_id=customer.organization_id,
@@ -22,7 +27,7 @@ def measured(
         limit_gb=50,
         overage_gb=3,
         overage_cents_per_gb=cents,
-        told_at=end + late,
+        told_at=customer.clock.now(),
     )
 
 
@@ -38,6 +43,8 @@ async def test_storage_is_not_charged_unless_the_plan_says_so(customer: Customer
 
 
 async def test_a_month_of_storage_is_billed_once(customer: Customer) -> None:
+    # Before its close, which is an hour after its end.
+    await after_month_end(customer, timedelta(minutes=30))
     fact = measured(customer, 25)
     await told(customer, fact, fact)
     await told(customer, fact)
@@ -57,7 +64,8 @@ async def test_a_month_of_storage_is_billed_once(customer: Customer) -> None:
 
 
 async def test_storage_told_after_the_close_names_its_month(customer: Customer) -> None:
-    fact = measured(customer, 25, late=timedelta(hours=2))
+    await after_month_end(customer, timedelta(hours=2))
+    fact = measured(customer, 25)
     await told(customer, fact)
     (line,) = (await customer.invoice()).lines
     assert (line.kind, line.total_cents) == ("adjustment", 75)

@@ -1,4 +1,4 @@
-"""stripe_gateway and the sandbox as processes on a real bus, and a customer's hands."""
+"""stripe_gateway and the sandbox as processes on a bus of their own, and a customer's hands."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from services.stripe_gateway.app import service
 from shared.bus import Bus
+from tests.installation import bus, servers, stack
 from tests.stack import Stack
 from tests.stripe_gateway.processes import Edge, Gateway
 from tests.stripe_gateway.shop import Shop

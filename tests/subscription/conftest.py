@@ -1,6 +1,6 @@
 """Two replicas of subscription on servers of their own, between neighbours that a test scripts."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -12,18 +12,11 @@ from shared.bus import Bus
 from shared.clock import FixedClock
 from shared.database import Database
 from shared.runtime import Runtime
-from tests.servers import Servers, start_servers
+from tests.installation import bus, servers
+from tests.servers import Servers
 from tests.stack import Stack, build_stack
 from tests.subscription.customer import Customer
 from tests.subscription.neighbours import Neighbours
-
-
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    """Their own, because the neighbours here are scripted and elsewhere real."""
-    started = start_servers()
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +26,6 @@ async def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> S
     for neighbour in ("account", "stripe_gateway"):
         servers.keys.issue_service(neighbour, [], datetime.now(UTC))
     return built
-
-
-@pytest.fixture(scope="session")
-async def bus(stack: Stack) -> AsyncIterator[Bus]:
-    """The gateway's connection."""
-    connected = await stack.bus()
-    yield connected
-    await connected.close()
 
 
 @pytest.fixture(scope="session")

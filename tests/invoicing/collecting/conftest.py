@@ -1,6 +1,6 @@
 """Two replicas of invoicing on servers of their own, beside a scripted stripe_gateway."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -11,18 +11,11 @@ from services.invoicing.settings import InvoicingSettings
 from shared.bus import Bus
 from shared.clock import FixedClock
 from shared.runtime import Runtime
+from tests.installation import bus, servers
 from tests.invoicing.collecting.debtor import Debtor
 from tests.invoicing.collecting.scripted_stripe import ScriptedStripe
-from tests.servers import Servers, start_servers
+from tests.servers import Servers
 from tests.stack import Stack, build_stack
-
-
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    """Their own, because stripe_gateway is scripted here and elsewhere real."""
-    started = start_servers()
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +25,6 @@ async def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> S
     for neighbour in ("account", "stripe_gateway"):
         servers.keys.issue_service(neighbour, [], datetime.now(UTC))
     return built
-
-
-@pytest.fixture(scope="session")
-async def bus(stack: Stack) -> AsyncIterator[Bus]:
-    """The gateway's connection."""
-    connected = await stack.bus()
-    yield connected
-    await connected.close()
 
 
 @pytest.fixture(scope="session")
