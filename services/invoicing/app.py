@@ -7,6 +7,7 @@ from services.invoicing.handlers import (
     autobilling,
     charging,
     control,
+    llm_costs,
     mirroring,
     paying,
     profiles,
@@ -23,7 +24,7 @@ from services.invoicing.handlers.returning import GiveBack
 from services.invoicing.handlers.voiding import VoidsInvoice
 from services.invoicing.settings import InvoicingSettings
 from services.invoicing.store.dunning import next_due
-from services.invoicing.tables.payments import metadata
+from services.invoicing.tables.database import metadata
 from shared.contracts import account, auditor, cost_metering, stripe_gateway, subscription
 from shared.contracts import invoicing as contracts
 from shared.contracts.operations import ListControlRows
@@ -32,6 +33,7 @@ from shared.service import Service
 
 CLOSE_SECONDS = 0.25
 LEFT_SECONDS = 60.0
+COSTS_SECONDS = 1.0
 # How soon after its moment an invoice is charged again, or reminded of.
 DUNNING_SECONDS = 5.0
 
@@ -51,10 +53,10 @@ service.hears(account.AccountOpened)(profiles.meet_account)
 service.hears(account.AccountChanged)(profiles.follow_account)
 service.hears(auditor.AccountParked)(control.park_account)
 service.hears(auditor.AccountReleased)(control.release_account)
-service.hears(subscription.PlanChanged)(profiles.follow_plan)
+service.hears(subscription.PlanChanged)(llm_costs.follow_plan)
 service.hears(subscription.WorkflowCharged)(usage.add_workflow)
 service.hears(subscription.StorageMeasured)(usage.add_storage)
-service.hears(cost_metering.CostsRecorded)(usage.add_llm_cost)
+service.hears(cost_metering.CostsRecorded)(llm_costs.add_llm_cost)
 service.hears(stripe_gateway.PaymentMethodsChanged)(autobilling.follow_methods)
 service.hears(stripe_gateway.ChargeChanged)(paying.follow_charge)
 service.hears(stripe_gateway.RefundFailed)(void_note)
@@ -85,6 +87,9 @@ service.step(FinishesInvoices(means))
 service.every(CLOSE_SECONDS, "close_months")(monthly_close.close)
 service.every(LEFT_SECONDS, "finish_left_drafts")(monthly_close.finish_left)
 service.due(monthly_close.next_due)
+service.every(COSTS_SECONDS, "pass_on_llm_costs")(llm_costs.pass_on_left)
+service.every(LEFT_SECONDS, "forget_llm_costs")(llm_costs.forget_costs)
+service.due(llm_costs.next_left)
 service.every(DUNNING_SECONDS, "collect_due")(autobilling.act_on_due)
 service.every(DUNNING_SECONDS, "remind")(autobilling.remind)
 service.due(next_due)

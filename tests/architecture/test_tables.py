@@ -26,7 +26,7 @@ APPEND_ONLY = {
         "price_overrides",
         "rate_cards",
     },
-    "invoicing": {"credit_notes", "failed_refunds", "invoice_lines"},
+    "invoicing": {"credit_notes", "failed_refunds", "invoice_lines", "plan_terms"},
     "notices": set(),
     "stripe_gateway": {"money_movements"},
     "subscription": {"usage_events"},

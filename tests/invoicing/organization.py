@@ -14,7 +14,15 @@ from services.account.app import expiry, purchases
 from services.account.handlers import accounts
 from services.account.handlers.accounts import open_account
 from services.invoicing.app import monthly_close, service
-from services.invoicing.handlers import autobilling, notes, paying, profiles, terms, usage
+from services.invoicing.handlers import (
+    autobilling,
+    llm_costs,
+    notes,
+    paying,
+    profiles,
+    terms,
+    usage,
+)
 from shared.answers import IdempotencyKey, StoredAnswer
 from shared.clock import FixedClock
 from shared.contracts.account import AccountChanged, AccountOpened
@@ -42,10 +50,10 @@ BEGINNING = datetime(2027, 1, 15, 12, tzinfo=UTC)
 INVOICING_HEARS: dict[type[Event], Any] = {
     AccountOpened: profiles.meet_account,
     AccountChanged: profiles.follow_account,
-    PlanChanged: profiles.follow_plan,
+    PlanChanged: llm_costs.follow_plan,
     WorkflowCharged: usage.add_workflow,
     StorageMeasured: usage.add_storage,
-    CostsRecorded: usage.add_llm_cost,
+    CostsRecorded: llm_costs.add_llm_cost,
     PaymentMethodsChanged: autobilling.follow_methods,
     ChargeChanged: paying.follow_charge,
     RefundFailed: notes.void_note,

@@ -29,7 +29,7 @@ from tests.invoicing.organization import BEGINNING, Organization
 
 DOLLAR = 10**12
 # Facts that say themselves when they happened, and when they were known.
-DATED = (WorkflowCharged, StorageMeasured, CostsRecorded, MoneyMoved)
+DATED = (WorkflowCharged, StorageMeasured, CostsRecorded, PlanChanged, MoneyMoved)
 
 
 class Said(NamedTuple):
@@ -225,15 +225,13 @@ def shuffled(said: Sequence[Said], random: Random) -> list[Said]:
 
 
 def _earliest(said: Sequence[Said], place: int) -> int:
-    """A cost is passed on by the plan that holds when it is told, and one that takes back names
-    the invoice that was the last one then; what else has a date may come at the beginning.
+    """A cost that takes back names the invoice that was the last one when it is told; what else
+    has a date may come at the beginning.
     """
     what = said[place].what
-    if not isinstance(what, CostsRecorded):
+    if not (isinstance(what, CostsRecorded) and what.billable_cost_picousd < 0):
         return 0
-    bounds: tuple[Any, ...] = (PlanChanged,)
-    if what.billable_cost_picousd < 0:
-        bounds = (PlanChanged, Request, type(None))
+    bounds = (Request, type(None))
     before = (at for at in range(place) if isinstance(said[at].what, bounds))
     return max(before, default=0)
 

@@ -1,53 +1,39 @@
 """LLM costs are passed on where a plan says so, with its markup, and corrected on the next one."""
 
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
+from services.invoicing.handlers import llm_costs
 from services.subscription.tiers import read_catalogue
 from shared.contracts.cost_metering import CostsRecorded
-from shared.contracts.subscription import PlanChanged
+from shared.contracts.invoicing import VoidInvoice
+from shared.database import Database
+from tests.invoicing import examples
 from tests.invoicing.customer import Customer
+from tests.stack import until
 
 DOLLAR = 10**12
 
 
 def costs(customer: Customer, sequence: int, picousd: int, **changes: Any) -> CostsRecorded:
-    values: dict[str, Any] = {"billable_cost_picousd": picousd, "records": 3, **changes}
-    return CostsRecorded(
-        organization_id=customer.organization_id,
-        sequence=sequence,
-        cost_picousd=picousd,
-        tokens=1000,
-        total_cost_picousd=picousd,
-        total_billable_cost_picousd=picousd,
-        total_tokens=1000,
-        total_records=3,
-        unpriced_records=0,
-        recorded_at=customer.clock.now(),
-        **values,
-    )
+    at = customer.clock.now()
+    return examples.costs(customer.organization_id, sequence, picousd, at, **changes)
 
 
-async def plan(customer: Customer, markup: int | None) -> None:
-    fact = PlanChanged(
-        organization_id=customer.organization_id,
-        version=1,
-        subscription_id="s",
-        tier="pro",
-        status="active",
-        is_paid=True,
-        suspended=False,
-        current_period_start=None,
-        current_period_end=None,
-        cancel_at_period_end=False,
-        pending_tier=None,
-        pending_change_at=None,
-        changed_at=customer.clock.now(),
-        llm_markup_basis_points=markup,
-    )
-    await customer.world.tell(fact)
+async def plan(
+    customer: Customer, markup: int | None, *, version: int = 1, since: datetime | None = None
+) -> None:
+    at = since or customer.clock.now()
+    await customer.world.tell(examples.plan(customer.organization_id, version, markup, at))
     await customer.world.settled()
+
+
+async def passed_on(customer: Customer) -> list[tuple[str, int]]:
+    """What is on record of each announcement."""
+    return sorted((each.source_id, each.total_picousd) for each in await customer.usage())
 
 
 async def told(customer: Customer, *facts: CostsRecorded) -> None:
@@ -91,6 +77,90 @@ async def test_costs_that_are_taken_back_correct_the_invoice_that_billed_them(
     own, correction = second.lines
     assert (own.total_cents, correction.total_cents, second.total_cents) == (500, -200, 300)
     assert (correction.kind, correction.corrects_invoice) == ("adjustment", first.invoice_number)
+
+
+async def test_a_plan_that_is_heard_of_late_holds_since_it_began(customer: Customer) -> None:
+    began = customer.clock.now()
+    await plan(customer, 0, since=began - timedelta(days=2))
+    for sequence in (1, 2, 3):
+        await told(customer, costs(customer, sequence, sequence * DOLLAR))
+        customer.clock.advance(timedelta(minutes=1))
+    # The third version held from the third announcement on, the second from the first.
+    await plan(customer, None, version=3, since=began + timedelta(minutes=2))
+    assert await passed_on(customer) == [("1", DOLLAR), ("2", 2 * DOLLAR)]
+    await plan(customer, 5000, version=2, since=began)
+    raised = [("1", 3 * DOLLAR // 2), ("2", 3 * DOLLAR)]
+    assert await passed_on(customer) == raised
+    # Once more, or something that was before all of them.
+    await plan(customer, 5000, version=2, since=began)
+    await plan(customer, 1, version=0, since=began - timedelta(days=3))
+    assert await passed_on(customer) == raised
+    assert [line.total_cents for line in (await customer.invoice()).lines] == [450]
+
+
+async def test_what_was_billed_by_another_plan_is_made_good(customer: Customer) -> None:
+    began = customer.clock.now()
+    await plan(customer, 5000, since=began - timedelta(days=2))
+    await told(customer, costs(customer, 1, 4 * DOLLAR), costs(customer, 2, 2 * DOLLAR))
+    first = await customer.invoice()
+    assert first.total_cents == 900
+    await plan(customer, 0, version=3, since=began)
+    assert (await customer.generate()).carried_cents == -300
+    # The version before it held no longer; a later one leaves nothing to be charged.
+    await plan(customer, 5000, version=2, since=began)
+    assert (await customer.generate()).carried_cents == -300
+    await plan(customer, None, version=4, since=began)
+    assert (await customer.generate()).carried_cents == -900
+    await plan(customer, 7500, version=5, since=began)
+    second = await customer.invoice()
+    assert [(line.kind, line.total_cents) for line in second.lines] == [("adjustment", 150)]
+    assert {source for source, _ in await passed_on(customer)} == {"1", "1/1", "2", "2/1"}
+
+
+async def test_a_void_invoice_and_a_late_plan_leave_one_record_an_announcement(
+    customer: Customer,
+) -> None:
+    began = customer.clock.now()
+    await plan(customer, 5000, since=began - timedelta(days=2))
+    await told(customer, costs(customer, 1, 4 * DOLLAR))
+    first = await customer.invoice()
+    await plan(customer, 0, version=2, since=began)
+    await customer.ask(
+        VoidInvoice(
+            organization_id=customer.organization_id,
+            invoice_id=first.invoice_id,
+            reason="by another plan",
+            requested_by="operator",
+        )
+    )
+    assert await passed_on(customer) == [("1", 6 * DOLLAR), ("1/1", -2 * DOLLAR)]
+    await plan(customer, 1000, version=3, since=began)
+    assert await passed_on(customer) == [("1", 44 * DOLLAR // 10)]
+    assert (await customer.invoice()).total_cents == 440
+
+
+async def test_more_than_one_transaction_takes_is_passed_on_in_time(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llm_costs, "MOST_AT_ONCE", 2)
+    await told(customer, *(costs(customer, sequence, DOLLAR) for sequence in range(1, 8)))
+    assert await customer.usage() == ()
+    await plan(customer, 0, since=customer.clock.now() - timedelta(days=1))
+    expected = [(str(sequence), DOLLAR) for sequence in range(1, 8)]
+    await until(partial(passed_on, customer), lambda found: found == expected)
+
+
+async def test_announcements_are_let_go_after_the_month_that_follows(customer: Customer) -> None:
+    query = "SELECT sequence FROM llm_costs WHERE organization_id = $1"
+    await told(customer, costs(customer, 1, DOLLAR))
+    assert [row["sequence"] for row in await customer.sql(query)] == [1]
+    customer.clock.advance(llm_costs.KEPT_FOR + timedelta(seconds=1))
+    await told(customer, costs(customer, 2, DOLLAR))
+    database = Database(customer.world.stack.databases["invoicing"].dsn, customer.clock)
+    async with database.transaction() as db:
+        await llm_costs.forget_costs(db)
+    await database.close()
+    assert [row["sequence"] for row in await customer.sql(query)] == [2]
 
 
 async def test_what_rounding_leaves_over_is_billed_in_time(customer: Customer) -> None:

@@ -20,7 +20,7 @@ from tests.servers import Servers
 from tests.stack import Stack
 
 NAME = "org-retold"
-SEEDS = range(2)
+SEEDS = range(3)
 STATUSES = ["paid", "void", "paid", "past_due", "paid", "paid"]
 
 

@@ -68,7 +68,9 @@ async def subscribe(customer: Customer, tier: TierName) -> None:
     )
 
     async def known() -> list[str]:
-        query = "SELECT tier FROM billing_profiles WHERE organization_id = $1"
+        query = """
+            SELECT tier FROM plan_terms WHERE organization_id = $1 ORDER BY version DESC LIMIT 1
+        """
         return [row["tier"] for row in await customer.sql(query)]
 
     await until(known, lambda tiers: tiers == [tier])

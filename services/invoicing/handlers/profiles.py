@@ -8,7 +8,6 @@ from services.invoicing.handlers.autobilling import catch_up
 from services.invoicing.store.profiles import lock_profile, save_profile
 from shared.contracts.account import AccountChanged, AccountOpened
 from shared.contracts.base import Event
-from shared.contracts.subscription import PlanChanged
 from shared.database import Db
 
 
@@ -40,17 +39,3 @@ async def follow_account(fact: AccountChanged, db: Db) -> Sequence[Event]:
     await save_profile(db, changed)
     begins = changed.auto_billing_enabled and not profile.auto_billing_enabled
     return await catch_up(db, changed, fact.changed_at) if begins else ()
-
-
-async def follow_plan(fact: PlanChanged, db: Db) -> Sequence[Event]:
-    """The tier decides which kinds of use are billed."""
-    profile = await lock_profile(db, fact.organization_id)
-    if fact.version > profile.plan_version:
-        changed = msgspec.structs.replace(
-            profile,
-            tier=fact.tier,
-            plan_version=fact.version,
-            llm_markup_basis_points=fact.llm_markup_basis_points,
-        )
-        await save_profile(db, changed)
-    return ()

@@ -2,21 +2,16 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from services.invoicing.rules.usage import (
     as_heard,
-    record_llm_cost,
     record_storage,
     record_workflow,
 )
-from services.invoicing.store.invoices import find_last_number
 from services.invoicing.store.profiles import find_profile, share_profile
 from services.invoicing.store.usage import add_record, list_records
 from services.invoicing.tables import ProfileRow, UsageRow
 from shared.clock import new_id
 from shared.contracts.base import Event, Refusal
-from shared.contracts.cost_metering import CostsRecorded
 from shared.contracts.invoicing import (
     ListUsageRecords,
     UsageRecord,
@@ -33,40 +28,28 @@ FOREIGN_CURSOR = foreign_cursor("usage")
 
 async def add_workflow(fact: WorkflowCharged, db: Db) -> Sequence[Event]:
     """One record a workflow, however often its fact comes."""
-    return await _add(record_workflow(fact, new_id()), db)
+    return await _record(record_workflow(fact, new_id()), db)
 
 
 async def add_storage(fact: StorageMeasured, db: Db) -> Sequence[Event]:
     """One record a month of storage beyond the limit, where the plan has a price for it."""
     if fact.overage_cents_per_gb == 0:
         return ()
-    return await _add(record_storage(fact, new_id()), db)
+    return await _record(record_storage(fact, new_id()), db)
 
 
-async def _add(row: UsageRow, db: Db) -> Sequence[Event]:
+async def _record(row: UsageRow, db: Db) -> Sequence[Event]:
     # Nobody may have asked for its account yet; its month is closed all the same.
-    profile = await share_profile(db, row.organization_id)
+    return await record_use(row, await share_profile(db, row.organization_id), db)
+
+
+async def record_use(row: UsageRow, profile: ProfileRow, db: Db) -> Sequence[Event]:
+    """Put a use on record and tell of it, unless it is there already. The profile is locked."""
     row = as_heard(row, profile.next_close_at)
     if not await add_record(db, row):
         return ()
     record = usage_record(row, profile)
     return [UsageRecorded(organization_id=row.organization_id, record=record)]
-
-
-async def add_llm_cost(fact: CostsRecorded, db: Db) -> Sequence[Event]:
-    """Pass on what LLM calls cost, where the plan says so: one record an announcement.
-
-    What is below zero takes back costs that were announced before, and names the invoice that it
-    corrects.
-    """
-    profile = await find_profile(db, fact.organization_id)
-    if profile is None or profile.llm_markup_basis_points is None:
-        return ()
-    row = record_llm_cost(fact, new_id(), profile.tier, profile.llm_markup_basis_points)
-    if row.total_picousd < 0:
-        number = await find_last_number(db, fact.organization_id, "llm_cost")
-        row = msgspec.structs.replace(row, corrects_invoice=number)
-    return await _add(row, db) if row.total_picousd else ()
 
 
 async def list_usage(request: ListUsageRecords, db: Db) -> UsageRecords | Refusal:

@@ -6,9 +6,8 @@ import msgspec
 
 from services.invoicing.rules.profiles import month_of, next_close
 from services.invoicing.tables.rows import UsageRow
-from shared.contracts.cost_metering import CostsRecorded
-from shared.contracts.subscription import CoveredBy, StorageMeasured, TierName, WorkflowCharged
-from shared.money import BASIS_POINTS, PICOUSD_PER_CENT, half_even
+from shared.contracts.subscription import CoveredBy, StorageMeasured, WorkflowCharged
+from shared.money import PICOUSD_PER_CENT
 
 # Covered without money: billed as soon as it is recorded, and never invoiced.
 INCLUDED: frozenset[CoveredBy] = frozenset({"plan", "free"})
@@ -37,29 +36,6 @@ def record_workflow(charged: WorkflowCharged, record_id: str) -> UsageRow:
         recorded_at=charged.charged_at,
         billed_at=charged.charged_at if total_cents == 0 else None,
         late_month=late_month(charged.completed_at, charged.charged_at),
-    )
-
-
-def record_llm_cost(
-    costs: CostsRecorded, record_id: str, tier: TierName, markup_basis_points: int
-) -> UsageRow:
-    """What LLM calls cost, with the markup upon it, rounded to the pico-dollar.
-
-    It has no price of its own; calls made with the customer's own keys are not in it.
-    """
-    share = BASIS_POINTS + markup_basis_points
-    return UsageRow(
-        organization_id=costs.organization_id,
-        record_id=record_id,
-        usage_type="llm_cost",
-        source_id=str(costs.sequence),
-        quantity=max(1, costs.records),
-        unit_price_cents=0,
-        total_picousd=half_even(costs.billable_cost_picousd * share, BASIS_POINTS),
-        covered_by="none",
-        tier=tier,
-        occurred_at=costs.recorded_at,
-        recorded_at=costs.recorded_at,
     )
 
 

@@ -1,11 +1,13 @@
-"""What invoicing keeps: its tables (`schema`, `payments`), and their rows as values (`rows`)."""
+"""What invoicing keeps: its tables (all in `database`), and their rows as values (`rows`)."""
 
 from services.invoicing.tables.rows import (
     CreditNoteRow,
     DunningRow,
     InvoiceRow,
     LineRow,
+    LlmCostRow,
     PaymentRow,
+    PlanTerms,
     ProfileRow,
     UsageRow,
     Use,
@@ -16,7 +18,9 @@ __all__ = [
     "DunningRow",
     "InvoiceRow",
     "LineRow",
+    "LlmCostRow",
     "PaymentRow",
+    "PlanTerms",
     "ProfileRow",
     "UsageRow",
     "Use",

@@ -14,9 +14,6 @@ from sqlalchemy import (
 )
 
 from services.invoicing.tables.schema import NONE_YET, Moment, metadata
-from shared.tables import with_chassis
-
-__all__ = ["dunning", "metadata", "payments"]
 
 # One row an attempt, written before the card is charged. Its id is the charge's at stripe_gateway.
 payments = Table(
@@ -90,5 +87,3 @@ dunning = Table(
     Index("dunning_attempts", "next_attempt_at"),
     Index("dunning_reminders", "next_reminder_at"),
 )
-
-with_chassis(metadata)

@@ -34,9 +34,6 @@ class ProfileRow(msgspec.Struct, frozen=True, kw_only=True):
     tax_exempt: bool = False
     buyer: dict[str, Any] = msgspec.field(default_factory=dict)
     billing_email: str | None = None
-    tier: TierName = "free"
-    plan_version: int = 0
-    llm_markup_basis_points: int | None = None
     discount_basis_points: int = 0
     discount_until: datetime | None = None
     tax_basis_points: int = 0
@@ -72,6 +69,24 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     billed_at: datetime | None = None
     late_month: datetime | None = None
     corrects_invoice: str | None = None
+
+
+class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version of a plan says of LLM costs; without a markup they are not passed on."""
+
+    version: int
+    tier: TierName
+    markup_basis_points: int | None = None
+
+
+class LlmCostRow(msgspec.Struct, frozen=True, kw_only=True):
+    """LLM costs of one organization that were announced together, gapless by `sequence`."""
+
+    organization_id: str
+    sequence: int
+    billable_cost_picousd: int
+    records: int
+    recorded_at: datetime
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,10 +40,6 @@ billing_profiles = Table(
     Column("tax_exempt", Boolean, nullable=False, server_default=false()),
     Column("buyer", JSONB, nullable=False, server_default=text("'{}'")),
     Column("billing_email", Text),
-    Column("tier", Text, nullable=False, server_default="free"),
-    Column("plan_version", BigInteger, nullable=False, server_default=NONE_YET),
-    # Put upon LLM costs that are passed on; they are not without it.
-    Column("llm_markup_basis_points", Integer),
     Column("discount_basis_points", Integer, nullable=False, server_default=NONE_YET),
     Column("discount_until", Moment),
     Column("tax_basis_points", Integer, nullable=False, server_default=NONE_YET),
