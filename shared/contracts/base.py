@@ -34,6 +34,7 @@ PASSING = frozenset(
         "pending",
         "idempotency_key_in_flight",
         "charge_in_flight",
+        "credit_note_in_flight",
         "customer_pending",
         "customer_replaced",
         "stripe_busy",

@@ -38,6 +38,9 @@ failed_refunds_total = Counter(
 BEING_PAID = Refusal(
     code="payment_under_way", detail="This invoice is being paid; try again when that has ended."
 )
+IN_FLIGHT = Refusal(
+    code="credit_note_in_flight", detail="This credit note is being issued; ask again in a moment."
+)
 OTHER_NOTE = Refusal(
     code="id_reused", detail="This id was used for another credit note; use a new one."
 )
@@ -89,6 +92,9 @@ class IssuesCreditNote(AnsweringStep[IssueCreditNote, Noting, Given]):
         known = await notes.find_note(db, organization_id, request.credit_note_id)
         if known is not None:
             return _known(known, request, profile)
+        # Set aside twice and issued once, it would leave less asked for than is credited.
+        if await notes.is_in_flight(db, self.kind, organization_id, request.credit_note_id):
+            return IN_FLIGHT
         row = await invoices.find_invoice(db, [organization_id], request.invoice_id)
         if row is None:
             return UNKNOWN_INVOICE
@@ -147,12 +153,11 @@ class IssuesCreditNote(AnsweringStep[IssueCreditNote, Noting, Given]):
             db, organization_id, state.credit_note_id
         ):
             reply = REFUND_FAILED
-        known = await notes.find_note(db, organization_id, state.credit_note_id)
-        if known is None and not isinstance(reply, Refusal):
-            note, issued = await _issue(db, state, profile, row)
-            return note, [*told, *issued]
-        await invoices.save_invoices(db, [rules.with_credited(row, -state.amount_cents)])
-        return note_of(known, profile) if known is not None else reply, told
+        if isinstance(reply, Refusal):
+            await invoices.save_invoices(db, [rules.with_credited(row, -state.amount_cents)])
+            return reply, told
+        note, issued = await _issue(db, state, profile, row)
+        return note, [*told, *issued]
 
 
 async def _issue(

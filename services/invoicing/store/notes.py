@@ -29,6 +29,17 @@ _FAILED = """
 SELECT EXISTS (SELECT FROM failed_refunds WHERE organization_id = $1 AND credit_note_id = $2)
 """
 
+_IN_FLIGHT = """
+SELECT EXISTS (SELECT FROM steps WHERE status <> 'concluded' AND kind = $1
+               AND state ->> 'organization_id' = $2 AND state ->> 'credit_note_id' = $3)
+"""
+
+
+async def is_in_flight(db: Db, kind: str, organization_id: str, credit_note_id: str) -> bool:
+    """Whether a step of this kind is about to issue a credit note, or is parked by it."""
+    found: bool = await db.driver.fetchval(_IN_FLIGHT, kind, organization_id, credit_note_id)
+    return found
+
 
 async def find_note(db: Db, organization_id: str, credit_note_id: str) -> CreditNoteRow | None:
     """A credit note by the id of who asked for it."""

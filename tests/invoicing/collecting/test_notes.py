@@ -101,6 +101,28 @@ async def test_a_note_and_a_payment_at_once_never_collect_too_much(debtor: Debto
     assert debtor.facts(PaymentReturned) == []
 
 
+async def test_a_note_that_is_ordered_twice_at_once_is_set_aside_once(debtor: Debtor) -> None:
+    invoice_id = await debtor.owes()
+    await debtor.pay(invoice_id, "pm_asks")
+    request: Request[Any] = noting(debtor, invoice_id, 1500)
+    debtor.stripe.open.clear()
+    first = asyncio.create_task(debtor.answered(request))
+
+    async def set_aside() -> int:
+        return (await debtor.row(invoice_id)).credited_cents
+
+    await until(set_aside, lambda cents: cents == 1500)
+    refusal = await debtor.refused(request, idempotency_key="again", principal="operator")
+    assert (refusal.status, refusal.code) == (409, "credit_note_in_flight")
+    assert await set_aside() == 1500
+    debtor.stripe.open.set()
+    note = await first
+    assert await debtor.ask(request) == note
+    # Whoever pays now pays what is left, and that is all.
+    assert (await debtor.pay(invoice_id, "pm_better")).amount_cents == 3500
+    await debtor.stands(invoice_id, "paid")
+
+
 async def test_a_refund_that_fails_leaves_room_for_another_note(debtor: Debtor) -> None:
     invoice_id = await debtor.owes()
     paid = await debtor.pay(invoice_id)
