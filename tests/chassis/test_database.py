@@ -1,7 +1,6 @@
 """Connections that come and go, and transactions that nobody else commits."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -127,10 +126,8 @@ async def test_a_server_killed_under_a_statement_is_worth_another_try(stage: Sta
     async with stage.database("shop") as database:
         task = asyncio.create_task(sleep(database))
         await asyncio.sleep(0.3)
-        began = time.monotonic()
         stage.postgres.kill()
         error = await task
-        assert time.monotonic() - began < 5
         assert is_transient(error)
         assert not is_away(error)
         stage.postgres.start()

@@ -1,7 +1,6 @@
 """Requests: one answerer, an answer or a reason quickly, and no work for callers who have gone."""
 
 import asyncio
-import time
 from unittest.mock import AsyncMock
 
 import msgspec
@@ -23,6 +22,8 @@ def place(order_id: str, note: str = "") -> PlaceOrder:
     return PlaceOrder(organization_id="acme", order_id=order_id, note=note)
 
 
+# Whoever waited for it would be ended by the suite.
+FOR_EVER = 3600.0
 LIST = ListOrders(organization_id="acme")
 
 
@@ -51,10 +52,8 @@ async def test_what_does_not_fit_its_contract_is_refused(
 
 async def test_a_handlers_bug_is_told_at_once_and_changes_nothing(stage: Stage, bus: Bus) -> None:
     async with stage.running(Shop().service):
-        began = time.monotonic()
         with pytest.raises(AnswerFailed):
-            await bus.ask(place("one", "poison"))
-        assert time.monotonic() - began < 1
+            await bus.ask(place("one", "poison"), timeout_seconds=FOR_EVER)
     assert await stage.effects("shop") == []
 
 
@@ -79,10 +78,8 @@ async def test_who_needs_somebody_that_is_away_is_not_answering_either(
     stage: Stage, bus: Bus
 ) -> None:
     async with stage.running(Shop().service):
-        began = time.monotonic()
         with pytest.raises(NoAnswerer):
-            await bus.ask(place("one", "alone:ledger"))
-        assert time.monotonic() - began < 1
+            await bus.ask(place("one", "alone:ledger"), timeout_seconds=FOR_EVER)
     assert await stage.effects("shop") == []
 
 
@@ -97,20 +94,16 @@ async def test_an_answer_that_cannot_be_given_is_a_bug_too(
 
 
 async def test_nobody_there_is_known_at_once(stage: Stage, bus: Bus) -> None:
-    began = time.monotonic()
     with pytest.raises(NoAnswerer):
-        await bus.ask(LIST)
-    assert time.monotonic() - began < 0.5
+        await bus.ask(LIST, timeout_seconds=FOR_EVER)
 
 
 async def test_a_bus_that_is_away_is_known_at_once(stage: Stage, bus: Bus) -> None:
     async with stage.running(Shop().service):
         stage.nats.kill()
         await until(lambda: _is_connected(bus), lambda connected: not connected)
-        began = time.monotonic()
         with pytest.raises(NoAnswerer):
-            await bus.ask(LIST)
-        assert time.monotonic() - began < 0.5
+            await bus.ask(LIST, timeout_seconds=FOR_EVER)
         stage.nats.start()
         await until(lambda: _is_connected(bus), bool)
         assert await until(lambda: _answer_or_none(bus), bool) == Orders(order_ids=())

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import time
 from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -86,7 +85,6 @@ async def test_all_calls_of_the_traces_published_twice_and_shuffled_count_once(
     by_agent: dict[tuple[str, str], list[TracedCall]] = defaultdict(list)
     for call in calls:
         by_agent[call.organization_id, call.agent_id].append(call)
-    began = time.monotonic()
     publishing = []
     for (organization, agent_id), theirs in by_agent.items():
         # The second time in other envelopes, as after a restart of the agent.
@@ -96,7 +94,6 @@ async def test_all_calls_of_the_traces_published_twice_and_shuffled_count_once(
     await asyncio.gather(*publishing)
     for customer in traced.values():
         await customer.processed(60)
-    took = time.monotonic() - began
 
     records = 0
     for organization, customer in traced.items():
@@ -113,4 +110,3 @@ async def test_all_calls_of_the_traces_published_twice_and_shuffled_count_once(
         assert (await customer.summary()).suspect_records == 0
         await customer.aclose()
     assert records == ALL_CALLS
-    assert took < 60

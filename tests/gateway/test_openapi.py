@@ -124,6 +124,8 @@ CHECKS = [
 ]
 
 
+# A minute on two cores of its own.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name.lower())
 def test_whatever_is_sent_the_document_holds(tmp_path: Path, mode: GenerationMode) -> None:
     schema = fuzzed(tmp_path)

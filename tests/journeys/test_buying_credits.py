@@ -165,7 +165,10 @@ async def test_what_is_paid_while_services_are_dead_arrives_later(
         for name in ("account", "stripe_gateway"):
             system.processes[name].wait()
         await settled(shop, 7.77)
-        account = await until(shop.get, lambda found: found["stripe_customer_id"] is not None)
+        # Killed while it made the customer, it goes on when the bus delivers again.
+        account = await until(
+            shop.get, lambda found: found["stripe_customer_id"] is not None, timeout_seconds=90
+        )
 
     assert charged(system, account["stripe_customer_id"]) == [777]
 

@@ -252,7 +252,8 @@ async def test_a_refund_made_at_stripe_is_heard(shop: Shop, organization: str) -
         {"payment_intent": charge.stripe_payment_intent_id or "", "amount": 400}
     )
 
-    async def refunded() -> int:
-        return shop.facts.all(ChargeChanged, organization)[-1].charge.refunded_cents
+    async def refunded() -> list[int]:
+        facts = shop.facts.all(ChargeChanged, organization)
+        return [fact.charge.refunded_cents for fact in facts]
 
-    assert await until(refunded, lambda cents: cents == 400) == 400
+    assert (await until(refunded, lambda cents: 400 in cents))[-1] == 400

@@ -96,15 +96,15 @@ async def test_retries_of_the_sdk_itself_charge_once(sandbox: Running) -> None:
 async def test_a_slow_request_delays_no_other(
     client: stripe.StripeClient, sandbox: Running
 ) -> None:
-    sandbox.control("faults", kind="slow", seconds=1, target=INTENTS)
+    sandbox.control("faults", kind="slow", seconds=10, target=INTENTS)
     began = time.monotonic()
     slow = asyncio.create_task(charge(client, unique()))
     await asyncio.sleep(0)
     for _ in range(5):
         await client.v1.customers.list_async({"limit": 1})
-    assert time.monotonic() - began < 0.9
+    assert not slow.done()
     await slow
-    assert time.monotonic() - began >= 1
+    assert time.monotonic() - began >= 10
 
 
 async def test_a_fault_waits_for_what_it_is_ordered_for(
