@@ -189,6 +189,16 @@ stripe_invoices = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+# By which payments an invoice was paid, of those that something was asked back of.
+invoice_payments = Table(
+    "invoice_payments",
+    metadata,
+    Column("organization_id", Text, primary_key=True),
+    Column("payment_intent_id", Text, primary_key=True),
+    Column("stripe_invoice_id", Text, nullable=False),
+    Index("invoice_payments_invoice", "organization_id", "stripe_invoice_id"),
+)
+
 # Every event of Stripe by its id, with what was done about it.
 webhook_events = Table(
     "webhook_events",

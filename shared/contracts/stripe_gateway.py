@@ -304,6 +304,7 @@ class StripeInvoice(Contract, frozen=True, kw_only=True):
     """A finalized invoice of Stripe's: of a subscription, or the receipt of a purchase. At most
     100 lines are told; `lines_left_out` says that there are more. `attempted` is whether
     collecting it was tried. What is due may differ from the total by a balance kept at Stripe.
+    What was refunded is of the payments that paid it, or on its way back.
     """
 
     stripe_invoice_id: str
@@ -327,6 +328,7 @@ class StripeInvoice(Contract, frozen=True, kw_only=True):
     paid_at: datetime | None
     voided_at: datetime | None
     created_at: datetime
+    amount_refunded_cents: int = 0
 
 
 class StripeInvoiceChanged(Event, frozen=True, kw_only=True):

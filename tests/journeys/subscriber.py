@@ -114,6 +114,13 @@ class Subscriber:
         entries = self.system.sandbox.ledger(customer=self.customer_id)["entries"]
         return [each["amount"] for each in entries if each["amount"]]
 
+    async def charged_and_refunded(self) -> list[tuple[int, int]]:
+        """What the invoices of its page say was paid and given back, in cents."""
+        found = await self._shop.get("/invoices")
+        return sorted(
+            (cents(each["amount_paid"]), cents(each["amount_refunded"])) for each in found
+        )
+
     async def at_stripe(self) -> list[Any]:
         """All subscriptions that Stripe has of this customer, newest first."""
         async with self.stripe() as client:

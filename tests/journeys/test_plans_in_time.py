@@ -323,6 +323,7 @@ async def test_a_lifetime_paid_in_two_tabs_is_one_and_the_other_money_goes_back(
     assert (await customer.plan())["is_lifetime"]
     assert customer.money() == [49_900, 49_900, -49_900]
     assert cents((await customer.account())["total_amount_spent"]) == 49_900
+    assert await customer.charged_and_refunded() == [(49_900, 0), (49_900, 49_900)]
 
 
 async def test_of_two_plans_bought_in_two_tabs_the_later_runs_and_the_other_money_goes_back(
@@ -339,6 +340,7 @@ async def test_of_two_plans_bought_in_two_tabs_the_later_runs_and_the_other_mone
     assert [each.status for each in found] == ["active", "canceled"]
     assert customer.money() == [7900, 19_900, -7900]
     assert cents((await customer.account())["total_amount_spent"]) == 19_900
+    assert await customer.charged_and_refunded() == [(7900, 7900), (19_900, 0)]
     await customer.to_renewal()
     assert customer.money()[3:] == [19_900]
 

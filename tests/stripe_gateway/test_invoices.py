@@ -74,6 +74,39 @@ async def test_the_receipt_of_a_purchase_is_told_and_its_money_once(
     assert [each.amount_cents for each in shop.facts.all(MoneyMoved, organization)] == [1999]
 
 
+async def refunded(shop: Shop, organization: str, cents: int) -> None:
+    """Wait until the newest state of the one invoice says that so much went back."""
+
+    async def newest() -> int:
+        facts = shop.facts.all(StripeInvoiceChanged, organization)
+        return max(facts, key=lambda fact: fact.version).invoice.amount_refunded_cents
+
+    await until(newest, lambda found: found == cents)
+
+
+@pytest.mark.parametrize("kind", ["credits", "subscription"])
+async def test_what_is_refunded_at_stripe_shows_on_its_invoice(
+    shop: Shop, organization: str, kind: Any
+) -> None:
+    customer = await shop.open_account(organization)
+    tier = "pro" if kind == "subscription" else None
+    page = await shop.ask(shop.order(organization, 7900, kind=kind, tier=tier))
+    await shop.pay(page.checkout_url)
+    paid = await told(shop, organization, "paid")
+    assert paid.amount_refunded_cents == 0
+    [payment] = (await shop.stripe.payment_intents.list_async({"customer": customer})).data
+    await shop.stripe.refunds.create_async({"payment_intent": payment.id, "amount": 1000})
+    await refunded(shop, organization, 1000)
+    # What Stripe says of the invoice later does not undo it.
+    await shop.stripe.invoices.update_async(paid.stripe_invoice_id, {"metadata": {"seen": "yes"}})
+    await shop.stripe.refunds.create_async({"payment_intent": payment.id})
+    await refunded(shop, organization, 7900)
+    await shop.delivered()
+    await shop.idle()
+    newest = await told(shop, organization, "paid")
+    assert (newest.amount_paid_cents, newest.amount_refunded_cents) == (7900, 7900)
+
+
 async def test_the_invoice_of_a_subscription_is_told(shop: Shop, organization: str) -> None:
     await shop.open_account(organization)
     order = shop.order(organization, 7900, kind="subscription", tier="pro")

@@ -15,6 +15,7 @@ from shared.contracts.stripe_gateway import (
     PurchasePaid,
     PurchaseReversed,
     RefundPayment,
+    StripeInvoiceChanged,
 )
 from tests.stack import until
 from tests.stripe_gateway.shop import Shop
@@ -229,6 +230,8 @@ async def test_a_refund_that_fails_is_taken_back(shop: Shop, organization: str) 
     await until(net, lambda cents: cents == 700)
     facts = shop.facts.all(PurchaseReversed, organization)
     assert not facts or facts[-1].reversed_cents == 0
+    receipts = shop.facts.all(StripeInvoiceChanged, organization)
+    assert max(receipts, key=lambda fact: fact.version).invoice.amount_refunded_cents == 0
 
 
 async def test_a_dispute_takes_back_and_a_won_one_gives_again(

@@ -33,6 +33,7 @@ def mirrored_invoice(
 ) -> InvoiceRow:
     """An invoice of Stripe's as it stands; what was noted about it here is kept."""
     due_cents = max(0, told.amount_due_cents)
+    paid_cents = min(max(0, told.amount_paid_cents), due_cents)
     row = InvoiceRow(
         organization_id=organization_id,
         invoice_id=before.invoice_id if before else invoice_id,
@@ -52,7 +53,8 @@ def mirrored_invoice(
         # What a balance at Stripe has paid.
         credits_applied_cents=max(0, told.total_cents - due_cents),
         amount_due_cents=due_cents,
-        amount_paid_cents=min(max(0, told.amount_paid_cents), due_cents),
+        amount_paid_cents=paid_cents,
+        amount_refunded_cents=min(told.amount_refunded_cents, paid_cents),
         due_at=told.due_at,
         finalized_at=told.finalized_at,
         paid_at=told.paid_at if told.status == "paid" else None,
@@ -62,8 +64,7 @@ def mirrored_invoice(
     )
     if before is None:
         return row
-    refunded = min(before.amount_refunded_cents, row.amount_paid_cents)
-    return msgspec.structs.replace(row, amount_refunded_cents=refunded, version=before.version + 1)
+    return msgspec.structs.replace(row, version=before.version + 1)
 
 
 def mirrored_lines(told: StripeInvoice, row: InvoiceRow) -> list[LineRow]:

@@ -56,7 +56,10 @@ _DELETE = """
 DELETE FROM usage_records
 WHERE organization_id = $1 AND record_id = $2 AND invoice_id IS NULL AND billed_at IS NULL
 """
-_LEFT = "SELECT DISTINCT organization_id FROM llm_costs WHERE passed_on_by IS NULL LIMIT $1"
+_LEFT = """
+SELECT DISTINCT organization_id FROM llm_costs WHERE passed_on_by IS NULL
+ORDER BY organization_id LIMIT $1
+"""
 _LEFT_SINCE = "SELECT min(recorded_at) FROM llm_costs WHERE passed_on_by IS NULL"
 _FORGET = """
 DELETE FROM llm_costs WHERE ctid = ANY(ARRAY(

@@ -96,6 +96,7 @@ class PaidBy(Struct, frozen=True):
 class InvoicePayment(Struct, frozen=True):
     """What ties an invoice to its payment."""
 
+    invoice: str
     payment: PaidBy
     amount_paid: int | None = None
 

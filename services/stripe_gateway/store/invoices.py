@@ -1,10 +1,11 @@
 """Invoices of Stripe's, as others were told of them last."""
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from services.stripe_gateway.tables import stripe_invoices
+from services.stripe_gateway.rules.states import NOT_GIVEN_BACK
+from services.stripe_gateway.tables import invoice_payments, refunds, stripe_invoices
 from shared.contracts.stripe_gateway import StripeInvoice
 from shared.database import Db
 
@@ -18,6 +19,47 @@ async def has_invoice(db: Db, organization_id: str, stripe_invoice_id: str) -> b
         )
     )
     return found.first() is not None
+
+
+async def find_told(db: Db, organization_id: str, stripe_invoice_id: str) -> StripeInvoice | None:
+    """What was told of an invoice last."""
+    found = await db.execute(
+        select(stripe_invoices.c.told).where(
+            stripe_invoices.c.stripe_invoice_id == stripe_invoice_id,
+            stripe_invoices.c.organization_id == organization_id,
+        )
+    )
+    told = found.scalar_one_or_none()
+    return None if told is None else msgspec.convert(told, StripeInvoice)
+
+
+async def add_payment(
+    db: Db, organization_id: str, payment_intent_id: str, stripe_invoice_id: str
+) -> None:
+    """Keep which invoice a payment paid."""
+    await db.execute(
+        insert(invoice_payments)
+        .values(
+            payment_intent_id=payment_intent_id,
+            organization_id=organization_id,
+            stripe_invoice_id=stripe_invoice_id,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+async def sum_refunded(db: Db, organization_id: str, stripe_invoice_id: str) -> int:
+    """Cents of an invoice's payments that went back, or are on their way."""
+    found = await db.execute(
+        select(func.coalesce(func.sum(refunds.c.amount_cents), 0))
+        .join(invoice_payments, invoice_payments.c.payment_intent_id == refunds.c.payment_intent_id)
+        .where(
+            invoice_payments.c.organization_id == organization_id,
+            invoice_payments.c.stripe_invoice_id == stripe_invoice_id,
+            refunds.c.status_at_stripe.not_in(NOT_GIVEN_BACK),
+        )
+    )
+    return int(found.scalar_one())
 
 
 async def set_invoice(db: Db, organization_id: str, invoice: StripeInvoice) -> int | None:

@@ -67,6 +67,16 @@ async def find_payment(api: StripeApi, invoice_id: str) -> Intent | None:
     return None
 
 
+async def find_invoice_of(api: StripeApi, intent_id: str) -> str | None:
+    """The invoice that a payment paid, if it paid one."""
+    found = await api.send(
+        lambda: api.v1.invoice_payments.list_async(
+            {"payment": {"type": "payment_intent", "payment_intent": intent_id}, "limit": 1}
+        )
+    )
+    return next((read(InvoicePayment, each).invoice for each in found.data), None)
+
+
 async def payments_of_period(api: StripeApi, subscription_id: str, begun_at: int) -> dict[str, int]:
     """What a subscription's period was paid with (it began then, in Unix seconds): cents by the
     payment's id. After an upgrade these are the whole price and the difference, on two invoices.

@@ -99,8 +99,8 @@ async def test_an_invoice_of_stripes_is_shown_as_stripe_has_it(debtor: Debtor) -
     # Late, and twice.
     await tell(debtor, told, 2)
     await tell(debtor, paid, 3)
-    refund = await mirrored(debtor, paid, 4)
-    assert (refund.status, refund.invoice_id, refund.amount_paid_cents) == (
+    again = await mirrored(debtor, paid, 4)
+    assert (again.status, again.invoice_id, again.amount_paid_cents) == (
         "paid",
         row.invoice_id,
         7900,
@@ -108,6 +108,23 @@ async def test_an_invoice_of_stripes_is_shown_as_stripe_has_it(debtor: Debtor) -
     assert len(await debtor.told_of(InvoicePaid)) == 1
     statuses = [each["invoice"]["status"] for each in debtor.facts(InvoiceChanged)]
     assert statuses == ["past_due", "paid"]
+
+
+async def test_what_stripe_gave_back_of_an_invoice_shows_on_it(debtor: Debtor) -> None:
+    paid = invoice_at_stripe(
+        debtor, status="paid", amount_paid_cents=7900, paid_at=debtor.clock.now()
+    )
+    await mirrored(debtor, paid)
+    for version, cents in ((2, 1000), (3, 7900), (4, 0)):
+        told = msgspec.structs.replace(paid, amount_refunded_cents=cents)
+        row = await mirrored(debtor, told, version)
+        assert (row.status, row.amount_refunded_cents) == ("paid", cents)
+    # No more than was paid of it: a payment may have paid a balance as well.
+    row = await mirrored(debtor, msgspec.structs.replace(paid, amount_refunded_cents=9000), 5)
+    assert row.amount_refunded_cents == 7900
+    facts = await debtor.told_of(InvoiceChanged, 5)
+    told_of = [each["invoice"]["amount_refunded_cents"] for each in facts]
+    assert told_of == [0, 1000, 7900, 0, 7900]
 
 
 async def test_words_of_stripe_become_ours(debtor: Debtor) -> None:

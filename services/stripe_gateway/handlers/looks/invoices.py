@@ -6,17 +6,16 @@ from msgspec import Struct
 
 from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, SetAside, Written
 from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription, owner_of
+from services.stripe_gateway.handlers.telling import tell_invoice
 from services.stripe_gateway.handlers.workshop import Workshop
 from services.stripe_gateway.rules.invoice_objects import Invoice
 from services.stripe_gateway.rules.invoices import told_invoice
 from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.store import customers
-from services.stripe_gateway.store.invoices import set_invoice
 from services.stripe_gateway.store.money import has_moved, move_money
 from services.stripe_gateway.stripe_api.invoices import fetch_invoice
 from services.stripe_gateway.stripe_api.subscriptions import fetch_subscription
 from shared.contracts.base import Event
-from shared.contracts.stripe_gateway import StripeInvoiceChanged
 from shared.database import Db
 
 
@@ -71,16 +70,8 @@ async def keep_invoice(db: Db, organization_id: str, view: InvoiceView) -> Seque
     """Write down how an invoice stands; what there is to tell."""
     events: list[Event] = []
     told = told_invoice(view.invoice)
-    version = await set_invoice(db, organization_id, told) if told is not None else None
-    if told is not None and version is not None:
-        events.append(
-            StripeInvoiceChanged(
-                organization_id=organization_id,
-                version=version,
-                invoice=told,
-                changed_at=db.now,
-            )
-        )
+    if told is not None:
+        events.extend(await tell_invoice(db, organization_id, told))
     if view.subscription is not None:
         events.extend(await _paid_period(db, organization_id, view.invoice, view.subscription))
     return events

@@ -7,11 +7,13 @@ from msgspec import Struct
 from services.stripe_gateway.handlers.charges import keep_intent
 from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, SetAside, Written
 from services.stripe_gateway.handlers.reversals import keep_reversals
+from services.stripe_gateway.handlers.telling import tell_refunded
 from services.stripe_gateway.handlers.workshop import Workshop
 from services.stripe_gateway.rules.objects import Dispute, Intent, Refund
 from services.stripe_gateway.rules.states import is_abandoned
 from services.stripe_gateway.store import charges, customers, purchases
 from services.stripe_gateway.stripe_api import payments as at_stripe
+from services.stripe_gateway.stripe_api.invoices import find_invoice_of
 from shared.contracts.base import Event
 from shared.database import Db
 
@@ -47,11 +49,12 @@ class IntentLook:
 
 
 class ReversalView(Struct, frozen=True):
-    """A payment with all that was asked back of it."""
+    """A payment with all that was asked back of it, and the invoice of Stripe's that it paid."""
 
     intent: Intent
     refunds: list[Refund]
     disputes: list[Dispute]
+    invoice_id: str | None
 
 
 class ReversalLook:
@@ -93,10 +96,13 @@ class ReversalLook:
 
 async def look_at_reversals(workshop: Workshop, intent_id: str) -> ReversalView:
     """Fetch a payment with all that was asked back of it."""
+    intent = await at_stripe.fetch_intent(workshop.api, intent_id)
+    is_charge = "charge_id" in intent.metadata
     return ReversalView(
-        await at_stripe.fetch_intent(workshop.api, intent_id),
+        intent,
         await at_stripe.list_refunds(workshop.api, intent_id),
         await at_stripe.list_disputes(workshop.api, intent_id),
+        None if is_charge else await find_invoice_of(workshop.api, intent_id),
     )
 
 
@@ -127,4 +133,6 @@ async def keep_view(db: Db, view: ReversalView) -> Sequence[Event]:
             db, organization_id, intent, view.refunds, view.disputes, purchase, charge
         )
     )
+    if view.invoice_id is not None:
+        events.extend(await tell_refunded(db, organization_id, intent.id, view.invoice_id))
     return events
