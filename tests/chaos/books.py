@@ -107,18 +107,31 @@ async def _money(firm: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]
     if len(made) != 1:
         yield f"{len(made)} customers at Stripe"
         return
-    entries = firm.sandbox.ledger(kind="charge", customer=made[0]["object"])["entries"]
+    customer = made[0]["object"]
+    entries = firm.sandbox.ledger(kind="charge", customer=customer)["entries"]
     charged = sorted(entry["amount"] for entry in entries)
-    if charged != sorted(buyer.paid + buyer.collected):
-        yield f"Stripe charged {charged}, ordered were {sorted(buyer.paid + buyer.collected)}"
+    payments = await tables["invoicing"].fetch(
+        "SELECT * FROM payments WHERE organization_id = $1 AND succeeded_at IS NOT NULL",
+        buyer.organization_id,
+    )
+    ordered = sorted(
+        [*buyer.paid, *buyer.collected, *(payment["amount_cents"] for payment in payments)]
+    )
+    if charged != ordered:
+        yield f"Stripe charged {charged}, ordered were {ordered}"
+    moved = firm.sandbox.ledger(customer=customer)["entries"]
+    net = sum(entry["amount"] for entry in moved if entry["amount"])
+    given_back = sum(payment["refunded_cents"] for payment in payments)
+    if net != sum(charged) - given_back:
+        yield f"Stripe has {net} of {sum(charged)} cents, and {given_back} went back"
     if len({entry["payment_intent"] for entry in entries}) != len(entries):
         yield "one payment was charged twice"
     spent = await tables["account"].fetchval(
         "SELECT total_amount_spent_cents FROM accounts WHERE organization_id = $1",
         buyer.organization_id,
     )
-    if spent != sum(charged):
-        yield f"the account says that {spent} cents were spent, Stripe {sum(charged)}"
+    if spent != net:
+        yield f"the account says that {spent} cents were spent, Stripe {net}"
 
 
 async def _workflows(_: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]:
@@ -184,7 +197,9 @@ async def _counters(firm: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[s
 
 
 async def _invoices(_: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]:
-    """Numbers 1 to n, sums of lines, and no record on two invoices or on a void one (I5, I7)."""
+    """Numbers 1 to n, sums of lines, no record on two invoices or on a void one, and what was told
+    to be paid or refunded is (I5, I7, I8).
+    """
     books = tables["invoicing"]
     invoices = await books.fetch(
         "SELECT i.*, (SELECT coalesce(sum(total_cents), 0) FROM invoice_lines l"
@@ -199,9 +214,20 @@ async def _invoices(_: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]
         yield f"invoices are numbered {numbers}"
     for invoice in invoices:
         # Workflows cost whole cents, so that nothing is carried on.
-        sums = {invoice["subtotal_cents"], invoice["lines"], invoice["records"] / 10**10}
-        if len(sums) != 1:
+        billed = 0 if invoice["status"] == "void" else invoice["lines"]
+        sums = {billed, invoice["records"] / 10**10}
+        if len(sums) != 1 or invoice["lines"] != invoice["subtotal_cents"]:
             yield f"invoice {invoice['number']} and what it sums up: {sums}"
+    paid = {each["invoice_id"]: each["amount_paid_cents"] for each in invoices}
+    for invoice_id, cents in buyer.invoices_paid.items():
+        if paid.get(invoice_id) != cents:
+            yield f"told was a payment of {cents} cents, on the invoice are {paid.get(invoice_id)}"
+    notes = await books.fetch(
+        "SELECT credit_note_id, amount_cents FROM credit_notes WHERE organization_id = $1",
+        buyer.organization_id,
+    )
+    if dict(notes) != buyer.refunded:
+        yield f"credit notes are {dict(notes)}, told were {buyer.refunded}"
     parked = await books.fetchval(
         "SELECT parked_reason FROM billing_profiles WHERE organization_id = $1",
         buyer.organization_id,

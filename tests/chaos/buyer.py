@@ -19,7 +19,17 @@ from shared.bus import AnswerFailed, AnswerTimedOut, NoAnswerer
 from shared.clock import new_id
 from shared.contracts.account import GetAccount
 from shared.contracts.base import Refusal, Reply, Request
-from shared.contracts.invoicing import GenerateInvoice
+from shared.contracts.invoicing import (
+    CreditNote,
+    GenerateInvoice,
+    Invoice,
+    InvoiceStatus,
+    IssueCreditNote,
+    ListInvoices,
+    PayInvoice,
+    Payment,
+    VoidInvoice,
+)
 from shared.contracts.stripe_gateway import AttachPaymentMethod, CollectPayment, CreateCheckout
 from shared.contracts.subscription import CompleteWorkflow, ReleaseWorkflow, ReserveWorkflow
 from shared.contracts.usage import usage_subject
@@ -52,6 +62,9 @@ class Buyer:
     released: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
+    # By its id: what it was told that an invoice was paid with, and a credit note refunded.
+    invoices_paid: dict[str, int] = field(default_factory=dict)
+    refunded: dict[str, int] = field(default_factory=dict)
     deeds: int = 0
     asked_again: int = 0
     _agent: Client | None = None
@@ -70,9 +83,18 @@ class Buyer:
         await self._agent.close()
 
     async def _live(self, over: asyncio.Event) -> None:
-        deeds = (self._buy, self._run, self._complete_unreserved, self._collect, self._invoice)
+        deeds = {
+            self._buy: 3,
+            self._run: 8,
+            self._complete_unreserved: 2,
+            self._collect: 2,
+            self._invoice: 2,
+            self._pay: 2,
+            self._take_back: 1,
+            self._refund: 1,
+        }
         while not over.is_set():
-            (deed,) = self.dice.choices(deeds, weights=(3, 8, 2, 2, 1))
+            (deed,) = self.dice.choices(list(deeds), weights=list(deeds.values()))
             await deed()
             self.deeds += 1
 
@@ -205,6 +227,66 @@ class Buyer:
             GenerateInvoice(organization_id=self.organization_id, requested_by="user-1")
         )
         assert not isinstance(answer, Refusal), answer
+
+    async def _pay(self) -> None:
+        """An open invoice, from two tabs at once."""
+        invoice = await self._one("open")
+        if invoice is None:
+            return
+        pay: Request[Any] = PayInvoice(
+            organization_id=self.organization_id,
+            invoice_id=invoice.invoice_id,
+            requested_by="user-1",
+        )
+        answers = await asyncio.gather(self._settled(pay), self._settled(pay))
+        for answer in answers:
+            if isinstance(answer, Payment) and answer.status == "succeeded":
+                self.invoices_paid[invoice.invoice_id] = answer.amount_cents
+            elif isinstance(answer, Refusal):
+                assert answer.status == 409, answer
+
+    async def _take_back(self) -> None:
+        """An open invoice, whoever is paying it."""
+        invoice = await self._one("open")
+        if invoice is None:
+            return
+        answer = await self._settled(
+            VoidInvoice(
+                organization_id=self.organization_id,
+                invoice_id=invoice.invoice_id,
+                reason="chaos",
+                requested_by="operator",
+            )
+        )
+        assert not isinstance(answer, Refusal) or answer.status == 409, answer
+
+    async def _refund(self) -> None:
+        """A part of a paid invoice."""
+        invoice = await self._one("paid")
+        if invoice is None:
+            return
+        answer = await self._settled(
+            IssueCreditNote(
+                organization_id=self.organization_id,
+                invoice_id=invoice.invoice_id,
+                credit_note_id=f"note-{uuid4().hex[:12]}",
+                amount_cents=self.dice.randint(1, 500),
+                kind="refund",
+                reason="chaos",
+                requested_by="operator",
+            )
+        )
+        if isinstance(answer, CreditNote):
+            self.refunded[answer.credit_note_id] = answer.amount_cents
+        else:
+            assert answer.status in {409, 422}, answer
+
+    async def _one(self, status: InvoiceStatus) -> Invoice | None:
+        listed = await self._settled(
+            ListInvoices(organization_id=self.organization_id, status=status)
+        )
+        assert not isinstance(listed, Refusal), listed
+        return self.dice.choice(listed.invoices) if listed.invoices else None
 
 
 async def _ignored(_error: Exception) -> None:

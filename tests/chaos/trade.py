@@ -30,6 +30,9 @@ POINTS = (
     Point("stripe_gateway", "step.concluded"),
     Point("invoicing", "consumer.uncommitted"),
     Point("invoicing", "invoicing.numbered"),
+    Point("invoicing", "step.prepared"),
+    Point("invoicing", "step.called"),
+    Point("invoicing", "step.uncommitted"),
 )
 
 
@@ -63,6 +66,8 @@ class Trade:
             f" {sum(each.asked_again for each in buyers)} requests repeated",
             f"{sum(len(each.paid) for each in buyers)} purchases,"
             f" {sum(len(each.collected) for each in buyers)} charges, ${cents / 100:.2f},"
+            f" {sum(len(each.invoices_paid) for each in buyers)} invoices paid,"
+            f" {sum(len(each.refunded) for each in buyers)} refunds,"
             f" {sum(len(each.completed) for each in buyers)} workflows completed,"
             f" {sum(len(each.released) for each in buyers)} released,"
             f" {sum(len(each.refused) for each in buyers)} refused",
