@@ -218,10 +218,17 @@ async def _invoices(_: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]
         sums = {billed, invoice["records"] / 10**10}
         if len(sums) != 1 or invoice["lines"] != invoice["subtotal_cents"]:
             yield f"invoice {invoice['number']} and what it sums up: {sums}"
-    paid = {each["invoice_id"]: each["amount_paid_cents"] for each in invoices}
-    for invoice_id, cents in buyer.invoices_paid.items():
-        if paid.get(invoice_id) != cents:
-            yield f"told was a payment of {cents} cents, on the invoice are {paid.get(invoice_id)}"
+    # What was collected while somebody took the invoice back has gone back.
+    gone = await books.fetch(
+        "SELECT invoice_id FROM payments WHERE organization_id = $1 AND status = 'refunded'",
+        buyer.organization_id,
+    )
+    returned = {row["invoice_id"] for row in gone}
+    for invoice in invoices:
+        told = buyer.invoices_paid.get(invoice["invoice_id"], invoice["amount_paid_cents"])
+        is_back = invoice["status"] == "void" and invoice["invoice_id"] in returned
+        if told != invoice["amount_paid_cents"] and not is_back:
+            yield f"{told} cents were told to be paid of {invoice['amount_paid_cents']}"
     notes = await books.fetch(
         "SELECT credit_note_id, amount_cents FROM credit_notes WHERE organization_id = $1",
         buyer.organization_id,
