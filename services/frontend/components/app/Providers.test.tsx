@@ -1,4 +1,4 @@
-import { onlineManager, useMutation } from "@tanstack/react-query";
+import { onlineManager, useMutation, useQuery } from "@tanstack/react-query";
 import { act, waitFor } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
 import { makeQueryClient } from "@/components/app/Providers";
@@ -16,6 +16,26 @@ test("without a network a click fails now, and does not happen by itself later",
   act(() => onlineManager.setOnline(true));
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(pay).toHaveBeenCalledOnce();
+});
+
+test.each([
+  [409, "already_on_tier", 2],
+  [404, "payment_method_not_found", 2],
+  [409, "pending", 1],
+  [422, "too_much", 1],
+])("after %i %s what is shown is asked for again, if that was old", async (status, code, times) => {
+  const shown = vi.fn().mockResolvedValue("shown");
+  const { result } = runHook(() => ({
+    query: useQuery({ queryKey: ["billing", "credits", "acme"], queryFn: shown }),
+    change: useMutation({
+      mutationFn: () => Promise.reject(new ApiError(status, code, "No.")),
+      meta: { showsErrors: true },
+    }),
+  }));
+  await waitFor(() => expect(result.current.query.data).toBe("shown"));
+  act(() => result.current.change.mutate());
+  await waitFor(() => expect(result.current.change.isError).toBe(true));
+  await waitFor(() => expect(shown).toHaveBeenCalledTimes(times));
 });
 
 test("a question is asked again once, unless the server wants it to wait for long", () => {

@@ -6,7 +6,7 @@ import { type ReactNode, useState } from "react";
 import { toast } from "sonner";
 import { Toaster } from "@/components/ui/sonner";
 import { ApiError, messageOf } from "@/lib/api/errors";
-import { sessionQuery } from "@/lib/billing/queries";
+import { billingKeys, sessionQuery } from "@/lib/billing/queries";
 
 /** What every page stands in. */
 export function Providers({ children }: { children: ReactNode }) {
@@ -51,6 +51,10 @@ export function makeQueryClient(): QueryClient {
     mutationCache: new MutationCache({
       onError: (error, _variables, _context, mutation) => {
         noticeEnd(error);
+        // What was refused had been offered by what is shown, so that is old.
+        if (error instanceof ApiError && error.tellsOfChange) {
+          queryClient.invalidateQueries({ queryKey: billingKeys.all });
+        }
         // A form that shows its own errors says so.
         if (!mutation.meta?.showsErrors) toast.error(messageOf(error));
       },

@@ -66,6 +66,8 @@ export default function UpgradeDialog({ tier, onClose }: UpgradeDialogProps) {
                 <DialogClose>Not now</DialogClose>
                 <ManageButton
                   busy={isBusy || preview.isFetching}
+                  // What could not be counted anew is not how it is now.
+                  off={preview.isRefetchError ? messageOf(preview.error) : null}
                   onClick={() => change.mutate(data)}
                 >
                   {confirmText(data)}

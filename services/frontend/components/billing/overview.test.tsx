@@ -177,6 +177,34 @@ test("a downgrade warns of what will not fit, and a refusal stays in the dialog"
   expect(await within(dialog).findByText("Look again.")).toBeVisible();
 });
 
+test("an upgrade that another tab has made is refused, shown, and not offered again", async () => {
+  const already = () =>
+    refusal(409, "The organization is on this plan already.", "already_on_tier");
+  server.use(http.post(`${ACCOUNT}/subscription/preview`, () => HttpResponse.json(aPreview())));
+  renderSignedIn(
+    <>
+      <SubscriptionCard />
+      <PricingTable />
+    </>,
+  );
+  await userEvent.click(await screen.findByRole("button", { name: "Upgrade to Team" }));
+  const dialog = await screen.findByRole("dialog");
+  const upgrade = () => within(dialog).findByRole("button", { name: "Pay $80.00 and upgrade" });
+  await upgrade();
+  given({ subscription: { tier: "team" } });
+  server.use(
+    http.post(`${ACCOUNT}/subscription/change`, already),
+    http.post(`${ACCOUNT}/subscription/preview`, already),
+  );
+  await userEvent.click(await upgrade());
+  expect(await within(dialog).findByRole("alert")).toHaveTextContent(/on this plan already/);
+  await waitFor(async () =>
+    expect(await upgrade()).toHaveAccessibleDescription(/on this plan already/),
+  );
+  await userEvent.keyboard("{Escape}");
+  await waitFor(() => expect(screen.getByTestId("tier")).toHaveTextContent("Team"));
+});
+
 test("a change that waits can be taken back", async () => {
   given({
     subscription: { pending_tier: "starter", pending_change_at: "2026-12-03T00:00:00Z", price: 29 },

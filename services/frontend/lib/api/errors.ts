@@ -24,6 +24,11 @@ export class ApiError extends Error {
     return UNDER_WAY.includes(this.code);
   }
 
+  /** Whether it was refused because things stand otherwise by now than whoever asked could see. */
+  get tellsOfChange(): boolean {
+    return (this.status === 404 || this.status === 409) && !this.isUndecided;
+  }
+
   /** Whether nobody knows what became of it: only the same key asks without doing it twice. */
   get isUndecided(): boolean {
     return this.isUnderWay || this.status === 0 || this.status === 429 || this.status >= 500;
