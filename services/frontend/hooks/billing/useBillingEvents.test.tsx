@@ -55,6 +55,21 @@ test("after a gap everything is asked again", async () => {
   await screen.findByText("byo live");
 });
 
+test("a tab that was told by another one asks everything again when that one's stream is lost", async () => {
+  await openPage();
+  const asked = vi.fn(() => HttpResponse.json(aSubscription({ tier: "byo" })));
+  server.use(http.get(`${ACCOUNT}/subscription`, asked));
+  const now = Date.now();
+  const later = vi.spyOn(Date, "now").mockReturnValue(now + 60_000);
+  const another = new BroadcastChannel("billing-live-acme");
+  act(() => another.postMessage({ event: { name: "plan_changed", data: {} } }));
+  await screen.findByText("byo live");
+  // So what it has is fresh: but it had been asked for before something was missed.
+  later.mockReturnValue(now + 61_000);
+  act(() => another.postMessage({ event: { name: "resync", data: { reason: "connected" } } }));
+  await waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
+});
+
 test("what the customer should know is told", async () => {
   const source = await openPage();
   act(() =>

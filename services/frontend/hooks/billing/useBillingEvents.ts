@@ -10,7 +10,7 @@ import { throttle } from "@/lib/throttle";
 
 const AT_MOST_EVERY_MS = 500;
 const POLL_MS = 30_000;
-// What is younger than this when the first stream begins has just been asked for.
+// A page that is younger than this when its first stream begins has just asked for everything.
 const FRESH_MS = 5_000;
 
 /** Keeps what the page remembers up to date; polls while there is no live stream. */
@@ -60,6 +60,7 @@ function refresher(queryClient: QueryClient, organization: string) {
     queryClient.invalidateQueries({ queryKey: billingKeys.all });
     queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
   }, AT_MOST_EVERY_MS);
+  const openedAt = Date.now();
   let isFirst = true;
   const topics = new Map<BillingTopic, ReturnType<typeof throttle>>();
   const refresh = (topic: BillingTopic) => {
@@ -74,11 +75,15 @@ function refresher(queryClient: QueryClient, organization: string) {
   return {
     after: ({ name }: LiveEvent) => {
       const found = TOPICS_OF[name];
-      // Every stream begins with it, the first one right after everything was asked for.
-      if (found === "all" && isFirst) refreshOld(queryClient);
-      else if (found === "all") everything();
-      else for (const topic of found) refresh(topic);
-      if (found === "all") isFirst = false;
+      if (found !== "all") {
+        for (const topic of found) refresh(topic);
+        return;
+      }
+      // Every stream begins with it, the first one right after everything was asked for. A tab that
+      // has listened to another one's stream hears its first only once that one was lost.
+      if (isFirst && Date.now() - openedAt < FRESH_MS) refreshOld(queryClient);
+      else everything();
+      isFirst = false;
     },
     cancel: () => {
       everything.cancel();
