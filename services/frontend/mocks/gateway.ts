@@ -33,5 +33,6 @@ export const server = setupServer(
   http.get(`${ACCOUNT}/payment-methods`, () => HttpResponse.json([aPaymentMethod()])),
   http.get(`${ACCOUNT}/credits`, () => HttpResponse.json([aCreditEntry()])),
   http.get(`${ACCOUNT}/invoices`, () => HttpResponse.json([anInvoice()])),
+  http.get(`${API}/invoices/:id`, () => HttpResponse.json(anInvoice())),
   http.get(`${ACCOUNT}/usage`, () => HttpResponse.json([aUsageRecord()])),
 );

@@ -1,10 +1,12 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { delay, HttpResponse, http } from "msw";
 import { expect, test } from "vitest";
+import { LiveProvider } from "@/components/app/LiveProvider";
 import InvoiceList from "@/components/billing/InvoiceList";
 import { anInvoice, aPaymentMethod } from "@/mocks/examples";
 import { ACCOUNT, API, refusal, server } from "@/mocks/gateway";
+import { ScriptedSource, scriptLive, setHidden } from "@/mocks/live";
 import { renderSignedIn } from "@/mocks/render";
 
 const NUMBER = anInvoice().invoice_number;
@@ -134,6 +136,56 @@ test("an invoice that the click before has paid, whose answer was lost, is shown
   await user.selectOptions(screen.getByLabelText("Pay with"), "pm_2");
   await user.click(screen.getByRole("button", { name: "Pay $30.00" }));
   expect(await screen.findByText("The invoice is paid.")).toBeVisible();
+});
+
+async function openPayDialog(page = <InvoiceList />) {
+  renderSignedIn(page);
+  const user = userEvent.setup();
+  await user.click((await screen.findAllByRole("button", { name: `Pay ${NUMBER}` }))[0] as Element);
+  await screen.findByRole("button", { name: "Pay $30.00" });
+  return user;
+}
+
+/** What another tab has done meanwhile. */
+function payElsewhere() {
+  const paid = anInvoice({ status: "paid", amount_paid: 30, paid_at: "2026-11-02T09:00:00Z" });
+  server.use(
+    http.get(`${ACCOUNT}/invoices`, () => HttpResponse.json([paid])),
+    http.get(`${API}/invoices/inv_1`, () => HttpResponse.json(paid)),
+    http.post(`${API}/invoices/inv_1/pay`, () =>
+      refusal(409, "This invoice is paid already.", "invoice_paid"),
+    ),
+  );
+}
+
+async function expectNothingToPay(user: ReturnType<typeof userEvent.setup>) {
+  const dialog = await screen.findByRole("dialog", { name: "Nothing to pay" });
+  expect(within(dialog).getByRole("alert")).toHaveTextContent("This invoice is paid already.");
+  expect(within(dialog).getByRole("alert")).toHaveFocus();
+  expect(screen.queryByRole("button", { name: /^Pay/ })).toBeNull();
+  await user.click(within(dialog).getByRole("button", { name: "Done" }));
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  expect(await screen.findByRole("cell", { name: /^Paid/ })).toBeVisible();
+}
+
+test("who pays what another tab has paid is refused, and then shown that it is paid", async () => {
+  const user = await openPayDialog();
+  payElsewhere();
+  await user.click(screen.getByRole("button", { name: "Pay $30.00" }));
+  await expectNothingToPay(user);
+});
+
+test("what another tab pays while its dialog is open here is offered no more", async () => {
+  setHidden(false);
+  scriptLive();
+  const user = await openPayDialog(
+    <LiveProvider organization="acme">
+      <InvoiceList />
+    </LiveProvider>,
+  );
+  payElsewhere();
+  act(() => ScriptedSource.opened[0]?.say("invoice_changed"));
+  await expectNothingToPay(user);
 });
 
 test("while an invoice is being paid its dialog stays, and its outcome is told at once", async () => {

@@ -1,8 +1,9 @@
 "use client";
 
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { toast } from "sonner";
 import { QueryView } from "@/components/app/QueryView";
+import { headingOf } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
 import { Alert } from "@/components/ui/alert";
 import { Button } from "@/components/ui/button";
@@ -19,10 +20,11 @@ import {
 import { Label } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
-import { usePayInvoice } from "@/hooks/billing/useInvoices";
+import { useInvoice, usePayInvoice } from "@/hooks/billing/useInvoices";
 import { usePaymentMethods } from "@/hooks/billing/usePaymentMethods";
 import { messageOf } from "@/lib/api/errors";
 import { methodName } from "@/lib/billing/cards";
+import { leftToPay, whyNotPayable } from "@/lib/billing/invoices";
 import type { InvoiceResponse, PaymentMethodResponse } from "@/lib/billing/types";
 import { formatMoney } from "@/lib/format";
 
@@ -31,49 +33,84 @@ interface PayInvoiceDialogProps {
   onClose: () => void;
 }
 
-export default function PayInvoiceDialog({ invoice, onClose }: PayInvoiceDialogProps) {
+export default function PayInvoiceDialog({ invoice: opened, onClose }: PayInvoiceDialogProps) {
   const { organizationId } = useSession();
-  const methods = usePaymentMethods(organizationId);
   const pay = usePayInvoice(organizationId);
+  // As it stands now, and not as it was when the dialog opened: another tab may have paid it.
+  const invoice = useInvoice(organizationId, opened.id).data ?? opened;
+  const reason = pay.isPending ? null : whyNotPayable(invoice);
   return (
     <Dialog onClose={onClose} busy={pay.isPending}>
-      <DialogContent className="sm:max-w-md">
+      <DialogContent
+        className="sm:max-w-md"
+        // The button that led here is gone when nothing is to pay.
+        finalFocus={() => (reason ? headingOf("invoices") : true)}
+      >
         <DialogHeader>
-          <DialogTitle>Pay {formatMoney(leftToPay(invoice))}</DialogTitle>
+          <DialogTitle>
+            {reason ? "Nothing to pay" : `Pay ${formatMoney(leftToPay(invoice))}`}
+          </DialogTitle>
           <DialogDescription className="break-words">{invoice.invoice_number}</DialogDescription>
         </DialogHeader>
-        <QueryView
-          query={methods}
-          skeleton={
-            <DialogBody className="pb-6">
-              <Skeleton className="h-9 w-full" />
-            </DialogBody>
-          }
-        >
-          {(data) =>
-            data.length === 0 ? (
-              <DialogBody className="pb-6">
-                <Alert title="There is no card to charge">
-                  Add one under payment methods, then come back here.
-                </Alert>
-              </DialogBody>
-            ) : (
-              <PayForm invoice={invoice} methods={data} pay={pay} onClose={onClose} />
-            )
-          }
-        </QueryView>
+        {reason ? (
+          <NothingToPay reason={reason} />
+        ) : (
+          <PayBody invoice={invoice} pay={pay} onClose={onClose} />
+        )}
       </DialogContent>
     </Dialog>
   );
 }
 
-function leftToPay(invoice: InvoiceResponse): number {
-  return invoice.amount_due - invoice.amount_credited - invoice.amount_paid;
+function NothingToPay({ reason }: { reason: string }) {
+  const message = useRef<HTMLDivElement>(null);
+  // It stands where the button was that had the focus.
+  useEffect(() => message.current?.focus(), []);
+  return (
+    <>
+      <DialogBody className="pb-5">
+        <Alert ref={message} role="alert" tabIndex={-1} title={reason} />
+      </DialogBody>
+      <DialogFooter>
+        <DialogClose>Done</DialogClose>
+      </DialogFooter>
+    </>
+  );
 }
 
-interface PayFormProps extends PayInvoiceDialogProps {
-  methods: PaymentMethodResponse[];
+interface PayBodyProps extends PayInvoiceDialogProps {
   pay: ReturnType<typeof usePayInvoice>;
+}
+
+function PayBody({ invoice, pay, onClose }: PayBodyProps) {
+  const { organizationId } = useSession();
+  const methods = usePaymentMethods(organizationId);
+  return (
+    <QueryView
+      query={methods}
+      skeleton={
+        <DialogBody className="pb-6">
+          <Skeleton className="h-9 w-full" />
+        </DialogBody>
+      }
+    >
+      {(data) =>
+        data.length === 0 ? (
+          <DialogBody className="pb-6">
+            <Alert title="There is no card to charge">
+              Add one under payment methods, then come back here.
+            </Alert>
+          </DialogBody>
+        ) : (
+          <PayForm invoice={invoice} methods={data} pay={pay} onClose={onClose} />
+        )
+      }
+    </QueryView>
+  );
+}
+
+interface PayFormProps extends PayBodyProps {
+  methods: PaymentMethodResponse[];
 }
 
 function PayForm({ invoice, methods, pay, onClose }: PayFormProps) {

@@ -5,11 +5,13 @@ import {
   invoiceBadge,
   invoiceSums,
   isPayable,
+  leftToPay,
   linePeriod,
   paymentLine,
   readStatus,
   unitPrice,
   usageName,
+  whyNotPayable,
 } from "@/lib/billing/invoices";
 import { anInvoice, aUsageRecord } from "@/mocks/examples";
 
@@ -27,6 +29,14 @@ test("what can be paid is open or past due, and more than nothing", () => {
   for (const status of ["draft", "paid", "void"] as const) {
     expect(isPayable(anInvoice({ status }))).toBe(false);
   }
+});
+
+test("why nothing is to pay is told, and what is left to pay otherwise", () => {
+  expect(whyNotPayable(anInvoice())).toBeNull();
+  expect(whyNotPayable(anInvoice({ status: "paid" }))).toBe("This invoice is paid already.");
+  expect(whyNotPayable(anInvoice({ status: "void" }))).toMatch(/voided/);
+  expect(whyNotPayable(anInvoice({ amount_due: 0 }))).toMatch(/Nothing is due/);
+  expect(leftToPay(anInvoice({ amount_credited: 4, amount_paid: 1 }))).toBe(25);
 });
 
 test("an invoice says how its payment stands", () => {

@@ -33,6 +33,19 @@ export function isPayable(invoice: InvoiceResponse): boolean {
   return (invoice.status === "open" || invoice.status === "past_due") && invoice.amount_due > 0;
 }
 
+/** What is still to be paid of it, in dollars. */
+export function leftToPay(invoice: InvoiceResponse): number {
+  return invoice.amount_due - invoice.amount_credited - invoice.amount_paid;
+}
+
+/** Why nothing is to be paid for it any more, in the server's words; null while something is. */
+export function whyNotPayable(invoice: InvoiceResponse): string | null {
+  if (isPayable(invoice)) return null;
+  if (invoice.status === "paid") return "This invoice is paid already.";
+  if (invoice.status === "void") return "This invoice was voided: nothing is owed for it.";
+  return "Nothing is due for this invoice.";
+}
+
 /** The day an invoice carries: when it became final, or else when it was begun. */
 export function invoiceDate(invoice: InvoiceResponse): string {
   return formatDate(invoice.finalized_at ?? invoice.created_at);
