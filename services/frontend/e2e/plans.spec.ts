@@ -119,8 +119,10 @@ test("a limit that is reached while the page is open is told at once", async ({
   await openBilling();
   await expect(page.getByTestId("usage-workflows")).toContainText("4 of 5");
   await expect(page.getByText("Live", { exact: true })).toBeVisible();
+  // What is told goes after some seconds: it is looked for before it can come.
+  const told = page.getByText("You have used 100% of the").waitFor();
   await organization.run(1);
-  await expect(page.getByText("You have used 100% of the")).toBeVisible();
+  await told;
   await expect(page.getByTestId("usage-workflows")).toContainText("5 of 5");
 });
 

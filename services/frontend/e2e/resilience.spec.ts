@@ -7,6 +7,11 @@ import { expect, section, test } from "./support/test";
 // One at a time: what is held here, the other tests need.
 test.describe.configure({ mode: "default" });
 
+/** Begin to wait before the page opens: a skeleton may be gone before a busy machine looks. */
+function skeletonShows(page: Page): Promise<void> {
+  return page.locator('[data-slot="skeleton"]').first().waitFor();
+}
+
 test("loading states display: skeletons first, and nothing moves when data come", async ({
   page,
   openBilling,
@@ -16,8 +21,9 @@ test("loading states display: skeletons first, and nothing moves when data come"
     await route.continue();
   });
   await watchShifts(page);
+  const loading = skeletonShows(page);
   await openBilling();
-  await expect(page.locator('[data-slot="skeleton"]').first()).toBeVisible();
+  await loading;
   await expect(page.getByTestId("tier")).toHaveText("Free");
   await expect(page.locator('[data-slot="skeleton"]')).toHaveCount(0);
   expect(await shiftOf(page)).toBeLessThanOrEqual(MOST_SHIFT);
@@ -36,8 +42,9 @@ for (const [device, viewport] of [
     await page.setViewportSize(viewport);
     await slowDown(page);
     await watchShifts(page);
+    const loading = skeletonShows(page);
     await openBilling();
-    await expect(page.locator('[data-slot="skeleton"]').first()).toBeVisible();
+    await loading;
     const costs = section(page, "Costs");
     await expect(costs.locator(".recharts-bar-rectangle path").first()).toBeVisible();
     await expect(section(page, "Compare plans")).toContainText("Current plan");
