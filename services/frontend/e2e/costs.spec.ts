@@ -66,7 +66,11 @@ test("a model without a price is told of, and not counted as nothing", async ({
   await organization.until("/costs/summary", (found) => found.unpriced_records === 1);
   agent.stop();
   await openBilling();
-  await expect(section(page, "Costs")).toContainText("1 call not yet priced");
+  const costs = section(page, "Costs");
+  await expect(costs).toContainText("1 call not yet priced");
+  const row = costs.getByRole("row", { name: /model-that-nobody-priced/ });
+  await expect(row).toContainText("Not yet priced");
+  await expect(row).not.toContainText("$0.00");
 });
 
 test("costs are compared with the days before, and shown for a range of days that is chosen", async ({

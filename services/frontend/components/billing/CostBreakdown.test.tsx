@@ -82,6 +82,26 @@ test("calls that have no price yet are told of", async () => {
   expect(await screen.findByText("7 calls not yet priced")).toBeVisible();
 });
 
+test("a model without a price says so in the table of models, and not that it cost nothing", async () => {
+  const unpriced = { provider: "acme-labs", cost: 0, tokens: 900, records: 3, unpriced_records: 3 };
+  const { breakdown } = aCostSummary();
+  server.use(
+    http.get(`${ACCOUNT}/costs/summary`, () =>
+      HttpResponse.json(
+        aCostSummary({
+          unpriced_records: 3,
+          breakdown: [...breakdown, { ...unpriced, model: "nobody-priced" }],
+        }),
+      ),
+    ),
+  );
+  renderSignedIn(<CostBreakdown />);
+  const models = await screen.findByRole("table", { name: "Models by cost" });
+  const row = within(models).getByRole("row", { name: /nobody-priced/ });
+  expect(within(row).getByText("Not yet priced")).toBeVisible();
+  expect(row).not.toHaveTextContent("$0.00");
+});
+
 test("a failure is told in the section, and without costs it says where they come from", async () => {
   server.use(http.get(`${ACCOUNT}/costs/summary`, () => refusal(500, "Costs cannot be read.")));
   renderSignedIn(<CostBreakdown />);

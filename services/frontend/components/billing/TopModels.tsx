@@ -7,8 +7,9 @@ import {
   TableHeader,
   TableRow,
 } from "@/components/ui/table";
-import type { CostSummaryResponse } from "@/lib/billing/types";
-import { formatCompact, formatCost, formatNumber } from "@/lib/format";
+import { modelCost } from "@/lib/billing/costs";
+import type { CostBreakdownItem, CostSummaryResponse } from "@/lib/billing/types";
+import { formatCompact, formatNumber } from "@/lib/format";
 
 const MOST = 8;
 
@@ -43,12 +44,23 @@ export function TopModels({ summary }: { summary: CostSummaryResponse }) {
                 {formatCompact(item.tokens)}
               </TableCell>
               <TableCell className="py-2.5 text-right tabular-nums">
-                {formatCost(item.cost)}
+                <ModelCost item={item} />
               </TableCell>
             </TableRow>
           ))}
         </TableBody>
       </Table>
     </div>
+  );
+}
+
+/** Without a price it is not nothing: nobody knows it yet. */
+function ModelCost({ item }: { item: CostBreakdownItem }) {
+  const { cost, unpriced } = modelCost(item);
+  return (
+    <>
+      {cost}
+      {unpriced && <span className="block whitespace-nowrap text-warning text-xs">{unpriced}</span>}
+    </>
   );
 }

@@ -4,6 +4,7 @@ import {
   comparison,
   daysIn,
   lastDays,
+  modelCost,
   momentsOf,
   problemOf,
   rangeBefore,
@@ -63,4 +64,19 @@ test("calls without a price are told of", () => {
   expect(unpricedText(aCostSummary())).toBeNull();
   expect(unpricedText(aCostSummary({ unpriced_records: 1 }))).toBe("1 call not yet priced");
   expect(unpricedText(aCostSummary({ unpriced_records: 7 }))).toBe("7 calls not yet priced");
+});
+
+test("what a model without a price cost is not known, and not nothing", () => {
+  const [first] = aCostSummary().breakdown;
+  if (!first) throw new Error("the example has a model");
+  const model = { ...first, records: 3, unpriced_records: 0, cost: 1.5 };
+  expect(modelCost(model)).toEqual({ cost: "$1.50", unpriced: null });
+  expect(modelCost({ ...model, unpriced_records: 2 })).toEqual({
+    cost: "$1.50",
+    unpriced: "2 calls not yet priced",
+  });
+  expect(modelCost({ ...model, unpriced_records: 3, cost: 0 })).toEqual({
+    cost: null,
+    unpriced: "Not yet priced",
+  });
 });

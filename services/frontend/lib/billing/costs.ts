@@ -1,6 +1,11 @@
 // Ranges of days, and daily costs as bars. Pure; days are UTC, sums of a bar are added here only to
 // draw it.
-import type { CostSummaryResponse, DailyCostResponse } from "@/lib/billing/types";
+import type {
+  CostBreakdownItem,
+  CostSummaryResponse,
+  DailyCostResponse,
+} from "@/lib/billing/types";
+import { formatCost } from "@/lib/format";
 
 const DAY_MS = 86_400_000;
 /** More kinds than this are drawn as one. */
@@ -106,7 +111,20 @@ export function comparison(now: number, before: number, days: number): string | 
 }
 
 /** Calls whose model has no price yet, in words; null when there are none. */
-export function unpricedText({ unpriced_records: records }: CostSummaryResponse): string | null {
+export function unpricedText({
+  unpriced_records: records,
+}: Pick<CostSummaryResponse, "unpriced_records">): string | null {
   if (records === 0) return null;
   return records === 1 ? "1 call not yet priced" : `${records} calls not yet priced`;
+}
+
+/** What a model cost, and what of it nobody knows yet; null for a cost that says nothing. */
+export function modelCost(model: CostBreakdownItem): {
+  cost: string | null;
+  unpriced: string | null;
+} {
+  if (model.records === 0 || model.unpriced_records < model.records) {
+    return { cost: formatCost(model.cost), unpriced: unpricedText(model) };
+  }
+  return { cost: null, unpriced: "Not yet priced" };
 }
