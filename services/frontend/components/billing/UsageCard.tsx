@@ -1,8 +1,10 @@
 "use client";
 
+import type { ReactNode } from "react";
 import { QueryView } from "@/components/app/QueryView";
 import { Section } from "@/components/app/Section";
 import { useSession } from "@/components/app/SessionProvider";
+import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Meter } from "@/components/ui/meter";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -19,16 +21,26 @@ export function UsageCard() {
   return (
     <Section id="usage" title="Usage" description="What this period has used of your plan.">
       <Card>
-        <QueryView query={subscription} skeleton={<UsageSkeleton />}>
+        <QueryView
+          query={subscription}
+          skeleton={
+            <>
+              <UsageSkeleton />
+              <Foot />
+            </>
+          }
+        >
           {(data) => (
-            <div className="grid divide-border max-md:divide-y md:grid-cols-3 md:divide-x">
-              {gaugesOf(data).map((gauge) => (
-                <GaugeView key={gauge.label} gauge={gauge} />
-              ))}
-            </div>
+            <>
+              <div className="grid divide-border max-md:divide-y md:grid-cols-3 md:divide-x">
+                {gaugesOf(data).map((gauge) => (
+                  <GaugeView key={gauge.label} gauge={gauge} />
+                ))}
+              </div>
+              <FreeWorkflows />
+            </>
           )}
         </QueryView>
-        <FreeWorkflows />
       </Card>
     </Section>
   );
@@ -77,13 +89,27 @@ function splitText(text: string): [string, string] {
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at)];
 }
 
+/** As high as a line, also while there is nothing in it. */
+function Foot({ children }: { children?: ReactNode }) {
+  return (
+    <div className="min-h-11 border-border border-t px-5 py-3 text-muted-foreground text-sm sm:px-6">
+      {children}
+    </div>
+  );
+}
+
 function FreeWorkflows() {
   const { organizationId } = useSession();
-  const { data } = useUsageSummary(organizationId);
+  const usage = useUsageSummary(organizationId);
+  if (usage.data) return <Foot>{freeSentence(usage.data)}</Foot>;
+  if (!usage.error) return <Foot />;
   return (
-    <p className="min-h-11 border-border border-t px-5 py-3 text-muted-foreground text-sm sm:px-6">
-      {data ? freeSentence(data) : " "}
-    </p>
+    <Foot>
+      <span role="alert">The free workflows could not be read.</span>{" "}
+      <Button variant="link" size="sm" busy={usage.isRefetching} onClick={() => usage.refetch()}>
+        Try again
+      </Button>
+    </Foot>
   );
 }
 

@@ -101,6 +101,31 @@ test("meters say in words what they show", async () => {
   await screen.findByText(/5 free workflows left until Dec 1, 2026. Beyond that, \$10.00 each./);
 });
 
+test("usage that failed to load says so once, and nothing stands below it", async () => {
+  server.use(
+    http.get(`${ACCOUNT}/subscription`, () => refusal(500, "Usage cannot be read."), {
+      once: true,
+    }),
+  );
+  renderSignedIn(<UsageCard />);
+  const card = (await screen.findByRole("alert")).parentElement;
+  expect(card).toHaveTextContent(/^Usage cannot be read\.Try again$/);
+  expect(card?.children).toHaveLength(1);
+  await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+  await screen.findByText(/5 free workflows left/);
+});
+
+test("free workflows that could not be read are told of below the usage, and read again", async () => {
+  server.use(http.get(`${ACCOUNT}/usage-summary`, () => refusal(500, "Away."), { once: true }));
+  renderSignedIn(<UsageCard />);
+  expect(await screen.findByRole("alert")).toHaveTextContent(
+    "The free workflows could not be read.",
+  );
+  expect(screen.getAllByRole("meter")).toHaveLength(3);
+  await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+  await screen.findByText(/5 free workflows left/);
+});
+
 test.each<[string, Given, RegExp]>([
   [
     "a failed payment",
