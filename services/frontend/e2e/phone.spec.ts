@@ -38,6 +38,11 @@ test("nothing scrolls sideways, and what is touched is large enough", async ({
   await costs.getByRole("button", { name: "Show as table" }).click();
   await costs.getByRole("button", { name: "Range" }).click();
   await expectFits(page, "costs as a table, and a range");
+  const [first, show] = [
+    costs.getByLabel("First day"),
+    costs.getByRole("button", { name: "Show", exact: true }),
+  ];
+  expect((await show.boundingBox())?.y, "one row for a range").toBe((await first.boundingBox())?.y);
   for (const [button, name] of DIALOGS) {
     await page.getByRole("button", { name: button, exact: true }).first().click();
     const dialog = page.getByRole("dialog", { name }).or(page.getByRole("alertdialog", { name }));

@@ -35,7 +35,7 @@ export function Section({ id, title, description, action, className, children }:
           </h2>
           {description && <p className="mt-0.5 text-muted-foreground text-sm">{description}</p>}
         </div>
-        {action && <div className="flex flex-wrap items-center gap-2">{action}</div>}
+        {action && <div className="flex min-w-0 flex-wrap items-center gap-2">{action}</div>}
       </div>
       <ErrorBoundary>{children}</ErrorBoundary>
     </section>

@@ -13,6 +13,10 @@ const CHOICES = [
 ] as const;
 type Choice = (typeof CHOICES)[number]["value"];
 
+// Two of them and a button share a row on a phone, where all of a field opens the calendar.
+const DAY =
+  "sm:w-36 max-sm:flex-1 max-sm:px-2 pointer-coarse:[&::-webkit-calendar-picker-indicator]:hidden";
+
 interface RangePickerProps {
   /** As it stands in the address. */
   chosen: string | null;
@@ -41,34 +45,36 @@ function DayFields({ range, onChoose }: Omit<RangePickerProps, "chosen">) {
   const problem = problemOf(first, last);
   return (
     <form
-      className="flex flex-wrap items-center gap-2"
+      className="max-sm:w-full"
       onSubmit={(event) => {
         event.preventDefault();
         if (!problem) onChoose(`${first}..${last}`);
       }}
     >
-      <Input
-        type="date"
-        aria-label="First day"
-        className="w-36"
-        value={first}
-        aria-invalid={problem !== null}
-        onChange={(event) => setFirst(event.target.value)}
-      />
-      <span aria-hidden="true">–</span>
-      <Input
-        type="date"
-        aria-label="Last day"
-        className="w-36"
-        value={last}
-        aria-invalid={problem !== null}
-        onChange={(event) => setLast(event.target.value)}
-      />
-      <Button type="submit" variant="outline" disabled={problem !== null}>
-        Show
-      </Button>
+      <div className="flex items-center gap-2 max-sm:gap-1.5">
+        <Input
+          type="date"
+          aria-label="First day"
+          className={DAY}
+          value={first}
+          aria-invalid={problem !== null}
+          onChange={(event) => setFirst(event.target.value)}
+        />
+        <span aria-hidden="true">–</span>
+        <Input
+          type="date"
+          aria-label="Last day"
+          className={DAY}
+          value={last}
+          aria-invalid={problem !== null}
+          onChange={(event) => setLast(event.target.value)}
+        />
+        <Button type="submit" variant="outline" className="max-sm:px-3" disabled={problem !== null}>
+          Show
+        </Button>
+      </div>
       {problem && (
-        <p role="alert" className="w-full text-danger text-xs">
+        <p role="alert" className="mt-2 text-danger text-xs">
           {problem}
         </p>
       )}
