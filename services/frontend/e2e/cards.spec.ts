@@ -93,6 +93,26 @@ test("a card that is confirmed on the bank's own page is saved after the way bac
   await organization.until("/payment-methods", (cards) => cards.length === 1);
 });
 
+test("a card that could not be saved after the way back says so until it is tried again", async ({
+  page,
+  openBilling,
+}) => {
+  await openBilling();
+  await openForm(page);
+  const asked = page.waitForResponse(/setup_intents\/.*\/confirm/);
+  await page.route("**/payment-method", (route) => route.abort());
+  await save(page);
+  const { client_secret } = await (await asked).json();
+  await expect(page.getByRole("dialog").getByRole("alert")).toBeVisible();
+  await page.goto(`/settings/billing/?setup_intent_client_secret=${client_secret}`);
+  const cards = section(page, "Payment methods");
+  await expect(cards).toContainText("Your card is not saved");
+  await page.unroute("**/payment-method");
+  await cards.getByRole("button", { name: "Try again" }).click();
+  await expect(cards).toContainText("•••• 4242");
+  await expect(page.getByText("Your card is not saved")).toHaveCount(0);
+});
+
 test("a card that the bank's own page did not confirm is not saved, and the page says so", async ({
   page,
   organization,
@@ -107,8 +127,13 @@ test("a card that the bank's own page did not confirm is not saved, and the page
     redirect_status: "failed",
   });
   await page.goto(`/settings/billing/?${back}`);
-  await expect(page.getByText("Your bank did not confirm the card.")).toBeVisible();
+  const cards = section(page, "Payment methods");
+  await expect(cards).toContainText("Your card is not saved");
+  await expect(cards).toContainText("Your bank did not confirm the card.");
   await expect(page).toHaveURL(/\/settings\/billing\/$/);
+  await cards.getByRole("button", { name: "Add another card" }).click();
+  await expect(page.getByRole("dialog", { name: "Add a card" })).toBeVisible();
+  await expect(page.getByText("Your card is not saved")).toHaveCount(0);
   expect(await organization.get("/payment-methods")).toEqual([]);
 });
 

@@ -33,6 +33,7 @@ export default function PaymentMethodList() {
       title="Payment methods"
       action={<AddButton onClick={() => setIsAdding(true)}>Add card</AddButton>}
     >
+      <CardReturn onAdd={() => setIsAdding(true)} />
       <Card>
         <QueryView query={methods} skeleton={<MethodsSkeleton />}>
           {(data) =>
@@ -56,7 +57,6 @@ export default function PaymentMethodList() {
           }
         </QueryView>
       </Card>
-      <CardReturn />
       <Suspense>
         {isAdding && <AddPaymentMethodForm onClose={() => setIsAdding(false)} />}
         {leaving && <RemoveCardDialog method={leaving} onClose={() => setLeaving(null)} />}
