@@ -2,11 +2,15 @@ import type { Page } from "@playwright/test";
 import { furnish } from "./support/furnish";
 import { expectAccessible } from "./support/looks";
 import { mintToken } from "./support/place";
+import { dispute, expire } from "./support/sandbox";
 import { expect, section, signIn, test } from "./support/test";
 
 // Injected as text, which the page's own policy would refuse: the browser is told not to ask it.
 test.use({ bypassCSP: true });
 test.describe.configure({ timeout: 300_000 });
+
+/** A bank debit, which takes a moment to fail. */
+const FAILS_LATER = { card: "usBankAccount_insufficientFunds", ends: "failed" } as const;
 
 test("the page of an organization that has everything has no accessibility violation", async ({
   page,
@@ -118,6 +122,10 @@ test("the pages after a payment have no accessibility violation, whatever came o
   const open = await organization.post("/credits/checkout", { amount_usd: 30 });
   const bought = await organization.buy("/credits/checkout", { amount_usd: 40 });
   const plan = await organization.buy("/subscription/checkout", { tier: "pro" });
+  const left = await organization.post("/credits/checkout", { amount_usd: 35 });
+  await expire(page.request, left.session_id);
+  await organization.until(`/checkout/${left.session_id}`, (found) => found.status === "expired");
+  const failed = await organization.buy("/credits/checkout", { amount_usd: 20 }, FAILS_LATER);
   await openBilling();
   for (const [address, heading] of [
     ["success", "We do not know this purchase"],
@@ -125,12 +133,34 @@ test("the pages after a payment have no accessibility violation, whatever came o
     [`success?session_id=${open.session_id}`, "Confirming your payment"],
     [`success?session_id=${bought}`, "Payment received"],
     [`success?session_id=${plan}`, "Payment received"],
+    [`success?session_id=${left.session_id}`, "The payment did not go through"],
+    [`success?session_id=${failed}`, "The payment did not go through"],
     ["cancel", /./],
   ] as const) {
     await page.goto(`/billing/${address}`);
     await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
     await expectAccessible(page, address);
   }
+});
+
+test("credits that are owed have no accessibility violation", async ({
+  page,
+  organization,
+  openBilling,
+}) => {
+  await organization.get();
+  const bought = await organization.buy("/credits/checkout", { amount_usd: 20 });
+  const { free_workflows_remaining } = await organization.get("/usage-summary");
+  await organization.run(free_workflows_remaining + 2);
+  await organization.until("/usage?billed=false", (found) => found.length === 2);
+  await organization.post("/invoices/generate");
+  await organization.until("", (account) => account.credit_balance === 0);
+  await dispute(page.request, bought);
+  await organization.until("", (account) => account.credit_debt === 20);
+  await openBilling();
+  await expect(page.getByText("$20.00 of credits are owed")).toBeVisible();
+  await expect(page.locator('[data-slot="skeleton"]')).toHaveCount(0);
+  await expectAccessible(page, "credits that are owed");
 });
 
 test("a session that has ended has no accessibility violation", async ({

@@ -10,6 +10,12 @@ export type TestCard =
   | "pm_card_chargeCustomerFail"
   | "pm_card_authenticationRequired";
 
+/** With what it is paid on a hosted page, and what comes of that. */
+interface Buying {
+  card: "visa" | "usBankAccount_insufficientFunds";
+  ends: "complete" | "failed";
+}
+
 export class Organization {
   readonly id = `e2e-${randomUUID().slice(0, 13)}`;
   readonly token = mintToken({ [this.id]: "owner" });
@@ -46,14 +52,18 @@ export class Organization {
   }
 
   /** Buy on a hosted page as its form does, and wait until it is known; returns the session's id. */
-  async buy(path: string, order: unknown): Promise<string> {
+  async buy(
+    path: string,
+    order: unknown,
+    { card, ends }: Buying = { card: "visa", ends: "complete" },
+  ): Promise<string> {
     const { checkout_url, session_id } = await this.post(path, order);
     const paid = await this.http.post(checkout_url, {
-      form: { card: "visa", email: "buyer@example.com", name: "A. Buyer" },
+      form: { card, email: "buyer@example.com", name: "A. Buyer" },
       maxRedirects: 0,
     });
     expect(paid.status()).toBeLessThan(400);
-    await this.until(`/checkout/${session_id}`, (state) => state.status === "complete");
+    await this.until(`/checkout/${session_id}`, (state) => state.status === ends);
     return session_id;
   }
 
