@@ -86,7 +86,11 @@ test("what refuses something has no accessibility violation", async ({
   await buy.getByRole("button", { name: "Continue to payment" }).click();
   await expect(buy.getByRole("alert")).toBeVisible();
   await expectAccessible(page, "an amount that is too much");
-  await page.keyboard.press("Escape");
+  const { client_secret } = await organization.post("/setup-intent");
+  await page.goto(`/settings/billing/?setup_intent_client_secret=${client_secret}`);
+  await expect(section(page, "Payment methods")).toContainText("Your card is not saved");
+  await expect(page.locator('[data-slot="skeleton"]')).toHaveCount(0);
+  await expectAccessible(page, "a card that the bank did not confirm");
   await signIn(page, mintToken({ [organization.id]: "viewer" }));
   await page.reload();
   await page.getByRole("button", { name: "Buy credits" }).focus();
