@@ -24,6 +24,7 @@ import {
   invoiceDate,
   invoiceSums,
   isPayable,
+  leftToPay,
   linePeriod,
   paymentLine,
   unitPrice,
@@ -197,7 +198,7 @@ function Buttons({
       )}
       {isPayable(invoice) && (
         <ManageButton onClick={() => onPay(invoice)}>
-          Pay {formatMoney(invoice.amount_due - invoice.amount_credited)}
+          Pay {formatMoney(leftToPay(invoice))}
         </ManageButton>
       )}
     </DialogFooter>
