@@ -106,6 +106,7 @@ class Relay:
         rows = await self._take(which)
         if not rows:
             return _Relayed(0, 0)
+        failpoint("outbox.leased")
         results = await asyncio.gather(*(self._publish(row) for row in rows))
         failpoint("outbox.published")
         published = [row.position for row, done in zip(rows, results, strict=True) if done]

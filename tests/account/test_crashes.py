@@ -17,6 +17,7 @@ FAILPOINTS = (
     "account.posted:2",
     "consumer.uncommitted:1",
     "consumer.committed:1",
+    "outbox.leased:1",
     "outbox.published:1",
 )
 

@@ -16,7 +16,13 @@ from tests.cost_metering.oracle import Story, some_poison, some_responses
 # Where in the code a meter may be asked to die, all of them.
 POINTS = tuple(
     Point(METER, name, turns=3)
-    for name in ("meter.copied", "consumer.uncommitted", "consumer.committed", "outbox.published")
+    for name in (
+        "meter.copied",
+        "consumer.uncommitted",
+        "consumer.committed",
+        "outbox.leased",
+        "outbox.published",
+    )
 )
 # Responses per second and organization: enough that every kill falls into work.
 RATE = 40

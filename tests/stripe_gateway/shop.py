@@ -230,8 +230,11 @@ class Shop:
         return [entry["amount"] for entry in entries]
 
     async def pass_time(self) -> None:
-        """Have every lease run out and every wait end, as a minute would."""
+        """Have every lease run out and every wait end, as a minute would: of facts, too, that a
+        dead process was about to publish.
+        """
         async with self.database.transaction() as db:
+            await db.execute(text("UPDATE outbox SET leased_until = NULL"))
             await db.execute(text("UPDATE steps SET due_at = now() WHERE status = 'prepared'"))
             await db.execute(text("UPDATE leases SET held_until = now() - interval '1 second'"))
 

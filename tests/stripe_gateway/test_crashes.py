@@ -179,7 +179,10 @@ OPERATIONS = {
     ),
     "page": Operation(customer_only, open_page, one_page, (*STEP, "stripe.checkout")),
     "charge": Operation(
-        with_card, collect, collected_once, (*STEP, "stripe.charge", "outbox.published")
+        with_card,
+        collect,
+        collected_once,
+        (*STEP, "stripe.charge", "outbox.leased", "outbox.published"),
     ),
     "declined": Operation(
         with_bad_card, collect, declined_for_good, ("stripe.end_payment", "step.called")

@@ -244,7 +244,7 @@ async def one_portal(shop: Shop, _organization: str, portal: Any, customer: Prep
 # With a single call, to die right after it is to die at `step.called`.
 CHANGE = (*STEP, "outbox.published")
 OPERATIONS = {
-    "upgrade": Operation(subscribed, upgrade, upgraded_once, CHANGE),
+    "upgrade": Operation(subscribed, upgrade, upgraded_once, (*CHANGE, "outbox.leased")),
     "upgrade of a lowered plan": Operation(
         lowered,
         upgrade,
@@ -265,7 +265,7 @@ OPERATIONS = {
         subscribed,
         give_back,
         given_back_once,
-        ("stripe.cancel_now", "stripe.refund", "step.called"),
+        ("stripe.cancel_now", "stripe.refund", "step.called", "outbox.leased"),
     ),
     "resume": Operation(ending, resume, updated_once, CHANGE),
     "setup intent": Operation(customer_only, begin_to_save, one_setup_intent, STEP),
