@@ -28,6 +28,7 @@ from shared.consumers import AWAY, Consumer
 from shared.contracts.base import Event
 from shared.database import Database, Db, is_transient, wait_for
 from shared.dead_letters import REPLAY_BELL, count_parked
+from shared.failpoints import failpoint
 from shared.health import (
     Health,
     Progress,
@@ -95,6 +96,8 @@ async def do_job(
             return
         begin_trace()
         await add_events(db, await periodic.job(db))
+        failpoint(f"{periodic.name}.uncommitted")
+    failpoint(f"{periodic.name}.committed")
 
 
 async def forget_old_rows(db: Db, kinds: Iterable[Step[Any, Any]] = ()) -> Sequence[Event]:

@@ -91,3 +91,24 @@ async def customer(
     yield found
     await found.check_counters()
     await found.close()
+
+
+@pytest.fixture
+async def alone(
+    stack: Stack, bus: Bus, neighbours: Neighbours, database: Database
+) -> AsyncIterator[Customer]:
+    """A customer with two workflows' worth of credits, before any replica runs."""
+    clock = FixedClock(datetime.now(UTC))
+    found = Customer(stack, bus, neighbours, database, clock, f"org-{uuid4().hex[:12]}")
+    neighbours.credit_cents[found.organization_id] = 2_000
+    await found.listen()
+    yield found
+    await found.close()
+
+
+@pytest.fixture(scope="module")
+async def impatient(stack: Stack) -> AsyncIterator[None]:
+    """Deliver again after a second what a dead process has not acknowledged."""
+    await stack.redeliver_after(subscription, 1)
+    yield
+    await stack.redeliver_after(subscription, None)

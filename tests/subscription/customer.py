@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from services.subscription.app import service as subscription
-from shared.bus import Bus
+from shared.bus import MESSAGE_ID_HEADER, Bus
 from shared.clock import FixedClock
 from shared.contracts.account import AccountChanged, Buyer
 from shared.contracts.base import Event, Refusal, Reply, Request, name_of
@@ -56,10 +56,14 @@ class Customer:
     _agent: Client | None = None
 
     async def listen(self) -> None:
-        """Remember every fact that subscription tells of this organization."""
+        """Remember every fact that subscription tells of this organization, once if told again."""
+        heard: set[str] = set()
 
         async def hear(message: Msg) -> None:
-            self.told.append((message.subject.split(".")[2], msgspec.json.decode(message.data)))
+            message_id = (message.headers or {})[MESSAGE_ID_HEADER]
+            if message_id not in heard:
+                heard.add(message_id)
+                self.told.append((message.subject.split(".")[2], msgspec.json.decode(message.data)))
 
         subject = f"event.subscription.*.{self.organization_id}"
         await self.bus.connection.subscribe(subject, cb=hear)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from nats.aio.msg import Msg
 
-from shared.bus import REFUSAL_HEADER, Bus
+from shared.bus import IDEMPOTENCY_HEADER, REFUSAL_HEADER, Bus
 from shared.clock import new_id
 from shared.contracts.account import (
     Account,
@@ -50,6 +50,8 @@ class Neighbours:
     credit_cents: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     holds: dict[str, Hold] = field(default_factory=dict)
     asked: list[Request[Any]] = field(default_factory=list)
+    # Under which keys what was asked, for each organization.
+    keys: dict[tuple[type, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     answers: dict[type, Answer] = field(default_factory=dict)
     silent: set[type] = field(default_factory=set)
     seen: Counter[str] = field(default_factory=Counter)
@@ -79,6 +81,8 @@ class Neighbours:
         async def receive(message: Msg) -> None:
             request = msgspec.json.decode(message.data, type=kind)
             self.asked.append(request)
+            key = (message.headers or {}).get(IDEMPOTENCY_HEADER, "")
+            self.keys[kind, request.organization_id].add(key)
             if kind in self.silent:
                 return
             answer = self.answers[kind](request)
