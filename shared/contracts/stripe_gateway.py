@@ -407,8 +407,9 @@ class PreviewPlanChange(Request[PlanChangePreview], frozen=True, kw_only=True):
 class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only=True):
     """Tell Stripe first: another plan now (charged before it takes effect) or at period end,
     cancel now or at period end, or resume (drops a pending cancellation or downgrade).
-    `refund`, with `cancel_now`, gives back what the running period was paid with. Without
-    `stripe_subscription_id` it is the one that runs.
+    `refund`, with `cancel_now`, gives back what the running period was paid with, and
+    `refund_from` only if that period begins then or later. Without `stripe_subscription_id` it is
+    the one that runs.
     """
 
     organization_id: Organization
@@ -418,6 +419,7 @@ class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only
     price_cents: ChargeCents | None = None
     proration_date: datetime | None = None
     refund: bool = False
+    refund_from: datetime | None = None
     requested_by: Text
 
 

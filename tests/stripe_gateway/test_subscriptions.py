@@ -1,6 +1,6 @@
 """Subscriptions: bought on a page, changed with Stripe told first, mirrored whatever is done."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -313,6 +313,22 @@ async def test_a_period_that_is_over_is_not_given_back(shop: Shop, organization:
     await mirrored(shop, organization, lambda found: found.tier == "starter")
     await shop.ask(change(organization, "cancel_now", refund=True))
     assert await given_back(shop, organization, 1) == [-2900]
+
+
+@pytest.mark.parametrize(("later", "back"), [(0, [-7900]), (1, [])])
+async def test_a_period_is_given_back_that_begins_when_something_better_is_had(
+    shop: Shop, organization: str, later: int, back: list[int]
+) -> None:
+    before = await subscribe(shop, organization)
+    assert before.current_period_start is not None
+    since = before.current_period_start + timedelta(seconds=later)
+    await shop.ask(change(organization, "cancel_now", refund_from=since))
+    assert await given_back(shop, organization, len(back)) == back
+    assert await shop.rows(
+        "SELECT (state -> 'amount_cents')::int FROM steps"
+        " WHERE kind = 'give_back' AND state ->> 'organization_id' = :id",
+        id=organization,
+    ) == [(-each,) for each in back]
 
 
 async def test_a_refund_that_stripe_refuses_is_tried_until_it_is_made(

@@ -119,6 +119,16 @@ async def test_what_is_paid_after_something_better_began_goes_back(
     assert (request.action, request.refund) == ("cancel_now", paid == "after")
 
 
+async def test_what_renews_before_its_end_gets_there_goes_back(stripe: Customer) -> None:
+    """Stripe may be busy for long; what runs there then is known there, and not here."""
+    await stripe.subscribe("pro")
+    stripe.clock.advance(timedelta(days=1))
+    bought_at = stripe.clock.now()
+    await stripe.buy_lifetime(at=bought_at)
+    (request,) = await ended(stripe)
+    assert (request.refund, request.refund_from) == (False, bought_at)
+
+
 async def test_a_renewal_that_was_paid_beside_a_lifetime_goes_back(stripe: Customer) -> None:
     fact = await stripe.subscribe("pro")
     end = fact.subscription.current_period_end

@@ -7,7 +7,7 @@ from services.stripe_gateway.handlers.giving_back import order_give_back
 from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription
 from services.stripe_gateway.handlers.steps import Begun, StripeStep, Told
 from services.stripe_gateway.rules.lowering import main_item
-from services.stripe_gateway.rules.objects import Subscription
+from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
 from services.stripe_gateway.rules.refusals import ENDED, NO_SUBSCRIPTION, PLAN_MISSING
 from services.stripe_gateway.rules.subscriptions import Quote
 from services.stripe_gateway.store import subscriptions
@@ -88,6 +88,12 @@ class ChangeState(Begun, frozen=True, kw_only=True):
     price_cents: int | None
     proration_date: int | None
     refund: bool = False
+    refund_from: datetime | None = None
+
+    def gives_back(self, item: SubscriptionItem) -> bool:
+        """Whether the money for the period that runs at Stripe now goes back."""
+        begun, since = item.current_period_start, self.refund_from
+        return self.refund or (since is not None and (begun or 0) >= since.timestamp())
 
 
 Changed = Subscription | Refusal
@@ -126,6 +132,7 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             price_cents=request.price_cents,
             proration_date=None if date is None else int(date.timestamp()),
             refund=request.refund,
+            refund_from=request.refund_from,
         )
 
     async def do(self, state: ChangeState, customer_id: str) -> Changed:  # noqa: ARG002
@@ -142,7 +149,7 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             date = state.proration_date
             return await plan_changes.upgrade(api, mark, current, item, price, date)
         if state.action == "cancel_now":
-            if state.refund:
+            if state.gives_back(item):
                 # Before it ends, for what has ended is not paid back a second time around.
                 who = state.who.organization_id
                 await order_give_back(self.workshop, who, current, item)

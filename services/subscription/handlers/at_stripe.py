@@ -4,6 +4,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -26,6 +27,8 @@ class Ending(msgspec.Struct, frozen=True):
     organization_id: str
     stripe_subscription_id: str
     refund: bool = False
+    # A period that begins at Stripe before the order gets there is paid back from here on.
+    refund_from: datetime | None = None
 
 
 class Refunding(msgspec.Struct, frozen=True):
@@ -51,6 +54,7 @@ class EndAtStripe(Step[Ending, Reply]):
             stripe_subscription_id=state.stripe_subscription_id,
             action="cancel_now",
             refund=state.refund,
+            refund_from=state.refund_from,
             requested_by=OURSELVES,
         )
         return await self._means.ask(request, step_id)
@@ -95,15 +99,19 @@ def _note_refusal(step_id: str, outcome: Reply) -> None:
         logger.error("refused", extra={"fields": {"step": step_id, "code": outcome.code}})
 
 
-async def end_at_stripe(db: Db, row: SubscriptionRow, *, refund: bool) -> None:
-    """Have a subscription ended at Stripe; with `refund`, its running period is paid back.
+async def end_at_stripe(
+    db: Db, row: SubscriptionRow, *, refund: bool, refund_from: datetime
+) -> None:
+    """Have a subscription ended at Stripe. Its running period is paid back with `refund`, and one
+    that begins after `refund_from` anyway: while Stripe is busy the plan goes on, and renews.
 
     Ordered once for each version of it that is heard of: whatever became of an earlier order, one
     that is told to go on still is ended.
     """
     stripe_id = row.stripe_subscription_id or ""
     step_id = f"end_at_stripe:{stripe_id}:{row.stripe_version}"
-    await prepare_step(db, EndAtStripe, step_id, Ending(row.organization_id, stripe_id, refund))
+    ending = Ending(row.organization_id, stripe_id, refund, refund_from)
+    await prepare_step(db, EndAtStripe, step_id, ending)
 
 
 async def refund_purchase(db: Db, organization_id: str, session_id: str) -> None:

@@ -26,7 +26,8 @@ async def settle(means: Means, db: Db, organization: OrganizationRow) -> list[Ev
     await set_live(db, organization_id, live.subscription_id if live else None)
     if live is not None:
         for row in rows_replaced(live, rows):
-            await end_at_stripe(db, row, refund=is_paid_back(live, row))
+            refund = is_paid_back(live, row)
+            await end_at_stripe(db, row, refund=refund, refund_from=live.began_at)
     changed = msgspec.structs.replace(organization, plan_version=organization.plan_version + 1)
     await set_organization(db, organization_id, plan_version=changed.plan_version)
     return [plan_fact(Standing(terms=means.terms, organization=changed, live=live, at=db.now))]
