@@ -48,6 +48,8 @@ class FakeSubscription:
     past_due_since: datetime | None = None
     # What an operator gave instead of the tier's limit; it goes with the tier.
     own_limit: int | None = None
+    # From when on its periods are paid back, once something goes before it.
+    replaced_from: datetime | None = None
     version: int = 0
     periods: list[tuple[datetime, datetime]] = field(default_factory=list)
     # What was paid for the running period, and what of all went back.

@@ -133,9 +133,15 @@ class Oracle:
         if self.lifetime is None:
             self.lifetime = Unbilled("lifetime", "lifetime", at, LIFETIME_CENTS)
 
-    def is_owed(self, found: FakeSubscription) -> bool:
-        """Whether the money for the running period of what is replaced goes back: it was bought
-        beside another plan, or that period began when there was something better.
+    def replace(self) -> None:
+        """Something goes before all but one of what Stripe bills: all that was bought beside
+        another plan is paid back, and else each period that begins when there is something better.
         """
-        better = self.better
-        return better is None or found.start >= better.began_at
+        for each in self.alive:
+            if each is not self.at_stripe:
+                since = self.better.began_at if self.better else each.anchor
+                each.replaced_from = min(each.replaced_from or since, since)
+
+    def is_owed(self, found: FakeSubscription) -> bool:
+        """Whether the money for the running period of what is replaced goes back."""
+        return found.replaced_from is not None and found.start >= found.replaced_from

@@ -47,6 +47,7 @@ class World:
     async def act(self, name: str, value: Any) -> None:
         """One thing that happens; what follows from it at Stripe does, unless that is busy."""
         await getattr(self, f"do_{name}")(value)
+        self.oracle.replace()
         await self.hear_in_order()
         await self.hear()
         if not self.busy and await self.run_errands():
