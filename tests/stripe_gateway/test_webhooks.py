@@ -180,6 +180,7 @@ async def test_a_webhook_is_answered_5xx_while_our_database_is_away_and_comes_ag
     shop: Shop, organization: str
 ) -> None:
     customer = await shop.open_account(organization)
+    await shop.delivered()
     before = len(shop.edge.answers)
     admin = await shop.admin()
     try:
