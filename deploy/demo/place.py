@@ -46,7 +46,10 @@ class Place:
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise DemoFailed("It did not start; `make run` says why.")
+                raise DemoFailed(
+                    "It did not start; `make run` says why. What runs with a PORT of its own"
+                    " is found by giving it here, too."
+                )
             time.sleep(0.2)
 
     def token(self) -> str:
