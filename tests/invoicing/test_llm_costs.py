@@ -9,7 +9,7 @@ import pytest
 from services.invoicing.handlers import llm_costs
 from services.subscription.tiers import read_catalogue
 from shared.contracts.cost_metering import CostsRecorded
-from shared.contracts.invoicing import VoidInvoice
+from shared.contracts.invoicing import Invoice, VoidInvoice
 from shared.database import Database
 from tests.invoicing import examples
 from tests.invoicing.customer import Customer
@@ -39,6 +39,17 @@ async def passed_on(customer: Customer) -> list[tuple[str, int]]:
 async def told(customer: Customer, *facts: CostsRecorded) -> None:
     await customer.world.tell(*facts)
     await customer.world.settled()
+
+
+async def void(customer: Customer, invoice: Invoice) -> None:
+    await customer.ask(
+        VoidInvoice(
+            organization_id=customer.organization_id,
+            invoice_id=invoice.invoice_id,
+            reason="by another plan",
+            requested_by="operator",
+        )
+    )
 
 
 async def test_llm_costs_are_not_charged_unless_the_plan_says_so(customer: Customer) -> None:
@@ -125,18 +136,29 @@ async def test_a_void_invoice_and_a_late_plan_leave_one_record_an_announcement(
     await told(customer, costs(customer, 1, 4 * DOLLAR))
     first = await customer.invoice()
     await plan(customer, 0, version=2, since=began)
-    await customer.ask(
-        VoidInvoice(
-            organization_id=customer.organization_id,
-            invoice_id=first.invoice_id,
-            reason="by another plan",
-            requested_by="operator",
-        )
-    )
+    await void(customer, first)
     assert await passed_on(customer) == [("1", 6 * DOLLAR), ("1/1", -2 * DOLLAR)]
     await plan(customer, 1000, version=3, since=began)
     assert await passed_on(customer) == [("1", 44 * DOLLAR // 10)]
     assert (await customer.invoice()).total_cents == 440
+
+
+async def test_a_difference_that_outlives_its_record_is_not_mistaken_for_the_next_one(
+    customer: Customer,
+) -> None:
+    began = customer.clock.now()
+    await plan(customer, 0, since=began - timedelta(days=2))
+    await told(customer, costs(customer, 1, 4 * DOLLAR))
+    first = await customer.invoice()
+    await plan(customer, 10_000, version=2, since=began)
+    assert (await customer.invoice()).total_cents == 400
+    await void(customer, first)
+    # What the second invoice has billed is all that is due, and then it is not.
+    await plan(customer, 0, version=3, since=began)
+    assert await passed_on(customer) == [("1/1", 4 * DOLLAR)]
+    await plan(customer, 5000, version=4, since=began)
+    assert await passed_on(customer) == [("1/1", 4 * DOLLAR), ("1/2", 2 * DOLLAR)]
+    assert (await customer.invoice()).total_cents == 200
 
 
 async def test_more_than_one_transaction_takes_is_passed_on_in_time(

@@ -9,6 +9,7 @@ import msgspec
 from services.invoicing.handlers.usage import record_use
 from services.invoicing.rules.llm_costs import (
     correct,
+    next_nth,
     passed_on_picousd,
     record_llm_cost,
     sequence_of,
@@ -111,7 +112,7 @@ async def _correct(
     if correction.carrier is not None:
         await store.set_total(db, correction.carrier, rest, terms.tier)
     elif rest != 0:
-        row = record_llm_cost(cost, terms.tier, rest, new_id(), len(records))
+        row = record_llm_cost(cost, terms.tier, rest, new_id(), next_nth(records))
         return await _record(db, profile, row, corrects=rest < 0 or bool(records))
     return ()
 

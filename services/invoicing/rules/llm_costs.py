@@ -41,7 +41,7 @@ def correct(cost: LlmCostRow, terms: PlanTerms, records: Sequence[UsageRow]) -> 
 def record_llm_cost(
     cost: LlmCostRow, tier: TierName, total_picousd: int, record_id: str, nth: int
 ) -> UsageRow:
-    """The use that an announcement is; it has no price of its own. `nth`: how many it has by now.
+    """The use that an announcement is, or the `nth` difference from it; it has no price of its own.
 
     It happened when it was announced.
     """
@@ -58,6 +58,11 @@ def record_llm_cost(
         occurred_at=cost.recorded_at,
         recorded_at=cost.recorded_at,
     )
+
+
+def next_nth(records: Sequence[UsageRow]) -> int:
+    """A number that no record of an announcement has, also where some before it are gone."""
+    return 1 + max((int(each.source_id.partition("/")[2] or 0) for each in records), default=-1)
 
 
 def sequence_of(record: UsageRow) -> int:
