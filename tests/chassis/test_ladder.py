@@ -42,7 +42,10 @@ async def test_one_poison_among_two_hundred_is_parked_alone(stage: Stage) -> Non
     assert b'"order-77"' in letter["body"]
     assert letter["reason"] == "handler_failed"
     assert letter["detail"] == "RuntimeError: poison 77"
-    assert (letter["organization_id"], letter["message_id"]) == ("acme", "id-order-77")
+    assert (letter["organization_id"], letter["message_id"]) == (
+        "acme",
+        stage.id_sent("id-order-77"),
+    )
     assert letter["subject"] == "event.shop.order_placed.acme"
     assert len(await stage.effects("ledger")) == 199
 
