@@ -102,6 +102,20 @@ test("a model without a price says so in the table of models, and not that it co
   expect(row).not.toHaveTextContent("$0.00");
 });
 
+test("a day whose calls have no price yet says so in the table of days", async () => {
+  const unpriced = { provider: "acme-labs", cost: 0, records: 3, unpriced_records: 3 };
+  server.use(
+    http.get(`${ACCOUNT}/costs/daily`, () =>
+      HttpResponse.json([aDailyCost({ date: TODAY, ...unpriced })]),
+    ),
+  );
+  renderSignedIn(<CostBreakdown />);
+  await userEvent.click(await screen.findByRole("button", { name: "Show as table" }));
+  const today = screen.getAllByRole("row").find((row) => row.textContent?.includes("Not yet"));
+  expect(today).toHaveTextContent("Not yet pricedNot yet priced");
+  expect(today).not.toHaveTextContent("$0.00");
+});
+
 test("a failure is told in the section, and without costs it says where they come from", async () => {
   server.use(http.get(`${ACCOUNT}/costs/summary`, () => refusal(500, "Costs cannot be read.")));
   renderSignedIn(<CostBreakdown />);

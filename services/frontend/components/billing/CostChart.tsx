@@ -1,8 +1,11 @@
 "use client";
 
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
-import type { Bars } from "@/lib/billing/costs";
+import { SpentText } from "@/components/billing/SpentText";
+import { type Bars, spentText } from "@/lib/billing/costs";
 import { formatCost, formatDate, formatShortDate } from "@/lib/format";
+
+type Day = Bars["days"][number];
 
 const COLORS = [1, 2, 3, 4, 5, 6].map((place) => `var(--chart-${place})`);
 
@@ -41,11 +44,17 @@ export default function CostChart({ bars }: { bars: Bars }) {
               axisLine={false}
               tick={{ fill: "var(--muted-foreground)", fontSize: 12 }}
             />
-            <Tooltip cursor={{ fill: "var(--muted)" }} content={DayTooltip} />
-            {bars.series.map((name, place) => (
+            <Tooltip
+              cursor={{ fill: "var(--muted)" }}
+              content={({ active, payload }) =>
+                active && <DayTooltip day={payload?.[0]?.payload} />
+              }
+            />
+            {bars.series.map(({ key, name }, place) => (
               <Bar
-                key={name}
-                dataKey={name}
+                key={key}
+                name={name}
+                dataKey={(day: Day) => day.series[place]?.cost}
                 stackId="costs"
                 fill={COLORS[place]}
                 maxBarSize={36}
@@ -56,14 +65,13 @@ export default function CostChart({ bars }: { bars: Bars }) {
         </ResponsiveContainer>
       </div>
       <ul className="flex min-h-8 flex-wrap items-center gap-x-4 gap-y-1 px-3 py-1 text-muted-foreground text-xs">
-        {bars.series.map((name, place) => (
-          <li key={name} className="flex min-w-0 items-center gap-1.5 break-all">
-            <span
-              aria-hidden="true"
-              className="size-2.5 shrink-0 rounded-[3px]"
-              style={{ background: COLORS[place] }}
-            />
-            {name}
+        {bars.series.map((series, place) => (
+          <li key={series.key} className="flex min-w-0 items-center gap-1.5 break-all">
+            <Swatch place={place} />
+            {series.name}
+            {spentText(series).cost === null && (
+              <span className="whitespace-nowrap text-warning">not yet priced</span>
+            )}
           </li>
         ))}
       </ul>
@@ -71,29 +79,39 @@ export default function CostChart({ bars }: { bars: Bars }) {
   );
 }
 
-interface DayTooltipProps {
-  active?: boolean;
-  label?: string | number;
-  payload?: readonly { name?: unknown; value?: unknown; color?: string }[];
+function Swatch({ place }: { place: number }) {
+  return (
+    <span
+      aria-hidden="true"
+      className="size-2.5 shrink-0 rounded-[3px]"
+      style={{ background: COLORS[place] }}
+    />
+  );
 }
 
-function DayTooltip({ active, label, payload }: DayTooltipProps) {
-  if (!active || !payload) return null;
-  const spent = payload.filter(({ value }) => Number(value) > 0);
-  const total = spent.reduce((sum, { value }) => sum + Number(value), 0);
+/** A day's costs; kinds that had no calls on it are left out. */
+function DayTooltip({ day }: { day: Day | undefined }) {
+  if (!day) return null;
   return (
     <div className="min-w-44 rounded-lg border border-border bg-surface p-3 text-xs shadow-lg">
       <p className="flex justify-between gap-4 font-medium">
-        {formatDate(String(label))}
-        <span className="tabular-nums">{formatCost(total)}</span>
+        {formatDate(day.date)}
+        <span className="text-right tabular-nums">
+          <SpentText spent={day.total} />
+        </span>
       </p>
-      {spent.map(({ name, value, color }) => (
-        <p key={String(name)} className="mt-1.5 flex items-center gap-1.5">
-          <span className="size-2.5 rounded-[3px]" style={{ background: color }} />
-          <span className="flex-1 text-muted-foreground">{String(name)}</span>
-          <span className="tabular-nums">{formatCost(Number(value))}</span>
-        </p>
-      ))}
+      {day.series.map((series, place) => {
+        if (series.records === 0) return null;
+        return (
+          <p key={series.key} className="mt-1.5 flex items-center gap-1.5">
+            <Swatch place={place} />
+            <span className="flex-1 text-muted-foreground">{series.name}</span>
+            <span className="text-right tabular-nums">
+              <SpentText spent={series} />
+            </span>
+          </p>
+        );
+      })}
     </div>
   );
 }

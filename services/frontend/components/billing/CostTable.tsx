@@ -1,3 +1,4 @@
+import { SpentText } from "@/components/billing/SpentText";
 import { ScrollBox } from "@/components/ui/scroll-box";
 import {
   Table,
@@ -9,7 +10,7 @@ import {
   TableRow,
 } from "@/components/ui/table";
 import type { Bars, GroupBy } from "@/lib/billing/costs";
-import { formatCost, formatDate } from "@/lib/format";
+import { formatDate } from "@/lib/format";
 
 interface CostTableProps {
   bars: Bars;
@@ -25,8 +26,8 @@ export function CostTable({ bars, by }: CostTableProps) {
         <TableHeader>
           <TableRow>
             <TableHead>Day</TableHead>
-            {bars.series.map((name) => (
-              <TableHead key={name} className="text-right">
+            {bars.series.map(({ key, name }) => (
+              <TableHead key={key} className="text-right">
                 {name}
               </TableHead>
             ))}
@@ -37,13 +38,13 @@ export function CostTable({ bars, by }: CostTableProps) {
           {bars.days.map((day) => (
             <TableRow key={day.date}>
               <TableCell className="whitespace-nowrap py-2">{formatDate(day.date)}</TableCell>
-              {bars.series.map((name) => (
-                <TableCell key={name} className="py-2 text-right tabular-nums">
-                  {formatCost(Number(day[name]))}
+              {day.series.map((series) => (
+                <TableCell key={series.key} className="py-2 text-right tabular-nums">
+                  <SpentText spent={series} />
                 </TableCell>
               ))}
               <TableCell className="py-2 text-right font-medium tabular-nums">
-                {formatCost(day.total)}
+                <SpentText spent={day.total} />
               </TableCell>
             </TableRow>
           ))}

@@ -1,3 +1,4 @@
+import { SpentText } from "@/components/billing/SpentText";
 import {
   Table,
   TableBody,
@@ -7,8 +8,7 @@ import {
   TableHeader,
   TableRow,
 } from "@/components/ui/table";
-import { modelCost } from "@/lib/billing/costs";
-import type { CostBreakdownItem, CostSummaryResponse } from "@/lib/billing/types";
+import type { CostSummaryResponse } from "@/lib/billing/types";
 import { formatCompact, formatNumber } from "@/lib/format";
 
 const MOST = 8;
@@ -44,23 +44,12 @@ export function TopModels({ summary }: { summary: CostSummaryResponse }) {
                 {formatCompact(item.tokens)}
               </TableCell>
               <TableCell className="py-2.5 text-right tabular-nums">
-                <ModelCost item={item} />
+                <SpentText spent={item} />
               </TableCell>
             </TableRow>
           ))}
         </TableBody>
       </Table>
     </div>
-  );
-}
-
-/** Without a price it is not nothing: nobody knows it yet. */
-function ModelCost({ item }: { item: CostBreakdownItem }) {
-  const { cost, unpriced } = modelCost(item);
-  return (
-    <>
-      {cost}
-      {unpriced && <span className="block whitespace-nowrap text-warning text-xs">{unpriced}</span>}
-    </>
   );
 }

@@ -4,11 +4,11 @@ import {
   comparison,
   daysIn,
   lastDays,
-  modelCost,
   momentsOf,
   problemOf,
   rangeBefore,
   readRange,
+  spentText,
   unpricedText,
 } from "@/lib/billing/costs";
 import { aCostSummary, aDailyCost } from "@/mocks/examples";
@@ -44,13 +44,41 @@ test("each day is a bar, also without costs, and small kinds are drawn as one", 
     aDailyCost({ date: "2026-02-28", model: `model-${cost}`, cost }),
   );
   const bars = barsOf(costs, "model", lastDays(2, TODAY));
-  expect(bars.series).toEqual(["model-7", "model-6", "model-5", "model-4", "model-3", "Other"]);
-  expect(bars.days.map(({ date, total }) => [date, total])).toEqual([
+  const names = ["model-7", "model-6", "model-5", "model-4", "model-3", "Other"];
+  expect(bars.series.map(({ name, cost }) => [name, cost])).toEqual(
+    names.map((name, place) => [name, place === 5 ? 3 : 7 - place]),
+  );
+  expect(bars.days.map(({ date, total }) => [date, total.cost])).toEqual([
     ["2026-02-28", 28],
     [TODAY, 0],
   ]);
-  expect(bars.days[0]?.Other).toBe(3);
-  expect(barsOf(costs, "provider", lastDays(2, TODAY)).series).toEqual(["anthropic"]);
+  expect(bars.days[0]?.series.map(({ cost }) => cost)).toEqual([7, 6, 5, 4, 3, 3]);
+  const [all, ...others] = barsOf(costs, "provider", lastDays(2, TODAY)).series;
+  expect(all?.name).toBe("anthropic");
+  expect(others).toEqual([]);
+});
+
+test("an agent may name its models as it likes", () => {
+  const names = ["date", "total", "series", "Other", "__proto__", "another"];
+  const costs = names.map((model) => aDailyCost({ date: TODAY, model, cost: 1 }));
+  const bars = barsOf(costs, "model", lastDays(1, TODAY));
+  expect(bars.series.map(({ name }) => name)).toEqual([...names.slice(0, 5), "Other"]);
+  expect(new Set(bars.series.map(({ key }) => key)).size).toBe(6);
+  expect(bars.days.map(({ date, total }) => [date, total.cost])).toEqual([[TODAY, 6]]);
+});
+
+test("a day tells its calls without a price from those that cost nothing", () => {
+  const unpriced = { model: "new", cost: 0, records: 3, unpriced_records: 3 };
+  const costs = [
+    aDailyCost({ date: TODAY, model: "old", cost: 2, records: 4, unpriced_records: 1 }),
+    aDailyCost({ date: TODAY, ...unpriced }),
+  ];
+  const bars = barsOf(costs, "model", lastDays(1, TODAY));
+  expect(bars.days[0]?.total).toEqual({ cost: 2, records: 7, unpriced_records: 4 });
+  expect(bars.days[0]?.series.map(spentText)).toEqual([
+    { cost: "$2.00", unpriced: "1 call not yet priced" },
+    { cost: null, unpriced: "Not yet priced" },
+  ]);
 });
 
 test("costs are compared with the same number of days before", () => {
@@ -70,12 +98,12 @@ test("what a model without a price cost is not known, and not nothing", () => {
   const [first] = aCostSummary().breakdown;
   if (!first) throw new Error("the example has a model");
   const model = { ...first, records: 3, unpriced_records: 0, cost: 1.5 };
-  expect(modelCost(model)).toEqual({ cost: "$1.50", unpriced: null });
-  expect(modelCost({ ...model, unpriced_records: 2 })).toEqual({
+  expect(spentText(model)).toEqual({ cost: "$1.50", unpriced: null });
+  expect(spentText({ ...model, unpriced_records: 2 })).toEqual({
     cost: "$1.50",
     unpriced: "2 calls not yet priced",
   });
-  expect(modelCost({ ...model, unpriced_records: 3, cost: 0 })).toEqual({
+  expect(spentText({ ...model, unpriced_records: 3, cost: 0 })).toEqual({
     cost: null,
     unpriced: "Not yet priced",
   });

@@ -68,37 +68,67 @@ export function problemOf(first: string, last: string): string | null {
   return days > MOST_DAYS ? `Choose at most ${MOST_DAYS} days.` : null;
 }
 
+/** Some calls and what they cost, in dollars; calls without a price add nothing yet. */
+export type Spent = Pick<CostBreakdownItem, "cost" | "records" | "unpriced_records">;
+
+/** What is told apart. The key is unlike any other's, whatever agents call their models. */
+export interface Series extends Spent {
+  key: string;
+  name: string;
+}
+
 export interface Bars {
-  /** What is told apart, the most expensive first, `Other` last. */
-  series: string[];
-  /** One a day, each series' cost in dollars under its name; days without costs, too. */
-  days: ({ date: string; total: number } & Record<string, number | string>)[];
+  /** The most expensive first, `Other` last, each with its sum. */
+  series: Series[];
+  /** One a day, with what each series cost on it, in their order; days without costs, too. */
+  days: { date: string; total: Spent; series: Series[] }[];
 }
 
 /** Daily costs as stacked bars. */
 export function barsOf(costs: DailyCostResponse[], by: GroupBy, range: DayRange): Bars {
   const nameOf = (cost: DailyCostResponse) =>
     by === "model" ? (cost.model ?? "–") : cost.provider;
-  const totals = new Map<string, number>();
-  for (const cost of costs) {
-    totals.set(nameOf(cost), (totals.get(nameOf(cost)) ?? 0) + cost.cost);
-  }
-  const ranked = [...totals].sort((a, b) => b[1] - a[1]).map(([name]) => name);
+  const sums = new Map<string, Spent>();
+  for (const cost of costs) addTo(sumIn(sums, nameOf(cost)), cost);
+  const ranked = [...sums].sort(([, a], [, b]) => b.cost - a.cost);
   const shown = ranked.slice(0, MOST_SERIES);
-  const series = ranked.length > shown.length ? [...shown, OTHER] : shown;
+  const series: Series[] = shown.map(([name, spent]) => ({ key: `of ${name}`, name, ...spent }));
+  if (ranked.length > shown.length) {
+    const other = { key: "others", name: OTHER, ...nothing() };
+    for (const [, spent] of ranked.slice(MOST_SERIES)) addTo(other, spent);
+    series.push(other);
+  }
+  const placeOf = new Map(shown.map(([name], place) => [name, place]));
   const days: Bars["days"] = [];
   for (let date = range.first; date <= range.last; date = shiftDay(date, 1)) {
-    days.push({ date, total: 0, ...Object.fromEntries(series.map((name) => [name, 0])) });
+    const without = series.map(({ key, name }) => ({ key, name, ...nothing() }));
+    days.push({ date, total: nothing(), series: without });
   }
   const dayAt = new Map(days.map((day) => [day.date, day]));
   for (const cost of costs) {
     const day = dayAt.get(cost.date);
-    if (!day) continue;
-    const name = shown.includes(nameOf(cost)) ? nameOf(cost) : OTHER;
-    day[name] = Number(day[name]) + cost.cost;
-    day.total += cost.cost;
+    const found = day?.series[placeOf.get(nameOf(cost)) ?? shown.length];
+    if (!day || !found) continue;
+    addTo(found, cost);
+    addTo(day.total, cost);
   }
   return { series, days };
+}
+
+function nothing(): Spent {
+  return { cost: 0, records: 0, unpriced_records: 0 };
+}
+
+function sumIn(sums: Map<string, Spent>, name: string): Spent {
+  const sum = sums.get(name) ?? nothing();
+  sums.set(name, sum);
+  return sum;
+}
+
+function addTo(sum: Spent, more: Spent): void {
+  sum.cost += more.cost;
+  sum.records += more.records;
+  sum.unpriced_records += more.unpriced_records;
 }
 
 /** How costs compare with those before: "12% more than the 30 days before". */
@@ -118,13 +148,10 @@ export function unpricedText({
   return records === 1 ? "1 call not yet priced" : `${records} calls not yet priced`;
 }
 
-/** What a model cost, and what of it nobody knows yet; null for a cost that says nothing. */
-export function modelCost(model: CostBreakdownItem): {
-  cost: string | null;
-  unpriced: string | null;
-} {
-  if (model.records === 0 || model.unpriced_records < model.records) {
-    return { cost: formatCost(model.cost), unpriced: unpricedText(model) };
+/** What calls cost, and what of it nobody knows yet; null for a cost that says nothing. */
+export function spentText(spent: Spent): { cost: string | null; unpriced: string | null } {
+  if (spent.records === 0 || spent.unpriced_records < spent.records) {
+    return { cost: formatCost(spent.cost), unpriced: unpricedText(spent) };
   }
   return { cost: null, unpriced: "Not yet priced" };
 }
