@@ -1,4 +1,4 @@
-"""`make bench`: measures ratios in one run and writes a small report."""
+"""`make bench`: measures ratios in one run, holds them to their bars and writes a report."""
 
 import argparse
 import asyncio
@@ -23,6 +23,7 @@ from tests.bench import (
     reads,
     reservations,
 )
+from tests.bench.bars import judge
 
 BENCHES: dict[str, Callable[[], Any]] = {
     "pricing": pricing.measure,
@@ -34,21 +35,6 @@ BENCHES: dict[str, Callable[[], Any]] = {
     "reservations": reservations.measure,
     "holds": holds.measure,
     "close": close.measure,
-}
-# From the design: what each ratio should reach on two shared cores.
-BARS = {
-    "pricing: decoding, validating and pricing against the price library": "≥ 10",
-    "agent_client: p99 of a record call": "≤ 1 ms",
-    "ingest: one meter against plain one-connection COPY": "≥ 0.6",
-    "ingest: two meters against plain one-connection COPY": "≥ 0.8",
-    "live: publish to server-sent event, p95": "≤ 1000 ms",
-    "page: call to the bar that has grown in an open page, p95": "≤ 1000 ms",
-    "reads: summary and daily over 5 million records, p99": "≤ 50 ms",
-    "reads: gateway read against a bare Litestar route": "≥ 0.125",
-    "reservations: batches against one transaction each": "≥ 20",
-    "holds: batches against a transaction each": "≥ 20",
-    "close: accounts closed per second": "≥ 200",
-    "close: memory closing 100,000 accounts against 1,000": "flat",
 }
 
 
@@ -85,9 +71,11 @@ def write_report(folder: Path, results: dict[str, Any]) -> None:
     for name, figures in results.items():
         lines += [f"## {name}", "", "| what | figure |", "|---|---|"]
         lines += [f"| {what} | {figure} |" for what, figure in figures.items()] + [""]
-    lines += ["## Bars", "", *(f"- {what}: {bar}" for what, bar in BARS.items()), ""]
+    judged = judge(results)
+    lines += ["## Bars", "", "| what | measured | bar | |", "|---|---|---|---|", *judged, ""]
     (folder / "report.md").write_text("\n".join(lines))
     (folder / "report.json").write_text(json.dumps({"machine": machine(), **results}, indent=2))
+    print("\n".join(judged))
     print(f"Report: {folder / 'report.md'}")
 
 
