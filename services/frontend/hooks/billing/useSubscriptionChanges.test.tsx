@@ -177,7 +177,9 @@ test("a price that was counted too long ago is counted anew, and that is said", 
   const upgrade = anUpgrade(() => refusal(409, "Moved on.", "preview_outdated"));
   await waitFor(() => expect(upgrade.dueNow()).toBe(81));
   await upgrade.confirm();
-  expect(messageOf(upgrade.result.current.change.error)).toMatch(/counted anew/);
+  await waitFor(() =>
+    expect(messageOf(upgrade.result.current.change.error)).toMatch(/counted anew/),
+  );
   await waitFor(() => expect(upgrade.dueNow()).toBe(82));
 });
 
