@@ -29,8 +29,12 @@ class Process(ABC):
     """One replica; it dies with this process, and it may be killed sooner."""
 
     def __init__(self, stack: Stack, name: str, log: Path, **environment: str) -> None:
-        """`name` is the service's; `environment` is put on top of what the stack gives it."""
+        """`name` is the service's; `environment` is put on top of what the stack gives it.
+
+        Without a port in it, it has another one whenever it starts.
+        """
         self.name = name
+        self._own_port = int(environment.get("HTTP_PORT", 0))
         self._log = log
         self._environment = {
             **stack.environment(name),
@@ -55,7 +59,7 @@ class Process(ABC):
 
     def start(self, failpoints: str = "") -> None:
         """Start it; `failpoints` as in `shared.failpoints`. It is not waited for."""
-        self._port = free_port()
+        self._port = self._own_port or free_port()
         port = str(self._port)
         self._start({**self._environment, "HTTP_PORT": port, "FAILPOINTS": failpoints})
 

@@ -57,13 +57,15 @@ class Stack:
 
     def environment(self, service: str) -> dict[str, str]:
         """The same for a process of its own."""
-        settings = self.settings(service)
-        return {
+        found = {
             **os.environ,
-            "NATS_URL": settings.nats_url,
-            "NATS_CREDENTIALS": settings.nats_credentials or "",
-            "DATABASE_URL": settings.database_url,
+            "NATS_URL": self.servers.nats_url,
+            "NATS_CREDENTIALS": str(self.servers.keys.credentials_file(service)),
         }
+        # The gateway has none.
+        if service in self.databases:
+            found["DATABASE_URL"] = self.databases[service].dsn
+        return found
 
     @asynccontextmanager
     async def running(self, service: Service) -> AsyncIterator[Runtime]:

@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument(
         "--only",
         choices=("meters", "services"),
-        help="meters with agents, or the services that handle money with buyers (default: both)",
+        help="meters with agents, or all services and the gateway with buyers (default: both)",
     )
     options = parser.parse_args()
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 async def run_services(seed: int, seconds: float) -> int:
-    print(f"seed {seed}: all services that handle money, {seconds:g} s of kills", flush=True)
+    print(f"seed {seed}: all services and the gateway, {seconds:g} s of kills", flush=True)
     async with firm() as found:
         report = await trade(found, seed, seconds)
         print("\n".join(report.lines()), flush=True)

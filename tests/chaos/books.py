@@ -14,7 +14,8 @@ from shared.contracts.subscription import GetWorkflowTotals
 from shared.topology import EVENTS
 from tests.account.invariants import check_credits
 from tests.chaos.buyer import Buyer
-from tests.chaos.firm import SERVICES, Firm
+from tests.chaos.firm import Firm
+from tests.stack import SERVICES, until
 
 Tables = dict[str, "asyncpg.Connection[Any]"]
 
@@ -30,6 +31,8 @@ AT_STRIPE = {
     "charges": "SELECT count(*) FROM charges WHERE status = 'pending'",
 }
 DONE = "SELECT count(*) FROM steps"
+# It never rests: its steps are its looks.
+AUDITOR = "auditor"
 FREE_A_MONTH = 5
 
 
@@ -64,11 +67,12 @@ async def _unrest(firm: Firm, tables: Tables, patience_seconds: float) -> list[s
                 for durable in service.durables:
                     info = await js.consumer_info(durable.stream, durable.name)
                     waiting[durable.name] += (info.num_pending or 0) + (info.num_ack_pending or 0)
+                own = tables[service.name]
                 for name, query in WAITING.items():
-                    waiting[f"{name} of {service.name}"] = await tables[service.name].fetchval(
-                        query
-                    )
-                happened.append(await tables[service.name].fetchval(DONE))
+                    if (name, service.name) != ("steps", AUDITOR):
+                        waiting[f"{name} of {service.name}"] = await own.fetchval(query)
+                if service.name != AUDITOR:
+                    happened.append(await own.fetchval(DONE))
             happened.append((await js.stream_info(EVENTS.name or "")).state.last_seq)
             calm = not any(waiting.values())
             if calm and before == (waiting, happened):
@@ -81,7 +85,7 @@ async def _unrest(firm: Firm, tables: Tables, patience_seconds: float) -> list[s
 
 
 async def _findings(firm: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]:
-    for check in (_credits, _money, _workflows, _holds, _counters, _invoices):
+    for check in (_credits, _money, _workflows, _holds, _counters, _invoices, _notices, _audit):
         async for finding in check(firm, buyer, tables):
             yield finding
 
@@ -114,9 +118,7 @@ async def _money(firm: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]
         "SELECT * FROM payments WHERE organization_id = $1 AND succeeded_at IS NOT NULL",
         buyer.organization_id,
     )
-    ordered = sorted(
-        [*buyer.paid, *buyer.collected, *(payment["amount_cents"] for payment in payments)]
-    )
+    ordered = sorted([*buyer.paid, *(payment["amount_cents"] for payment in payments)])
     if charged != ordered:
         yield f"Stripe charged {charged}, ordered were {ordered}"
     moved = firm.sandbox.ledger(customer=customer)["entries"]
@@ -241,3 +243,47 @@ async def _invoices(_: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]
     )
     if parked is not None:
         yield f"parked: {parked}"
+
+
+async def _notices(_: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]:
+    """Each invoice of ours was told of once, and each payment: Stripe's receipts say the same."""
+    invoices = await tables["invoicing"].fetch(
+        "SELECT invoice_id, kind, finalized_at, paid_at, amount_paid_cents FROM invoices"
+        " WHERE organization_id = $1",
+        buyer.organization_id,
+    )
+    expected = Counter(
+        ("invoice_issued", each["invoice_id"])
+        for each in invoices
+        if each["kind"] == "usage" and each["finalized_at"]
+    )
+    expected += Counter(
+        ("invoice_paid", each["invoice_id"])
+        for each in invoices
+        if each["paid_at"] and each["amount_paid_cents"]
+    )
+    rows = await tables["notices"].fetch(
+        "SELECT kind, reference FROM notices WHERE organization_id = $1 AND kind = ANY($2)",
+        buyer.organization_id,
+        ["invoice_issued", "invoice_paid"],
+    )
+    told = Counter((row["kind"], row["reference"]) for row in rows)
+    if told != expected:
+        yield f"told were {told - expected} too much, and not {expected - told}"
+
+
+async def _audit(_: Firm, buyer: Buyer, tables: Tables) -> AsyncIterator[str]:
+    """The auditor has judged everything that happened, and found nothing, at no time."""
+    of = buyer.organization_id
+    rest = await tables[AUDITOR].fetchval("SELECT now()")
+    judged = "SELECT judged_until FROM watches WHERE organization_id = $1"
+    try:
+        await until(
+            lambda: tables[AUDITOR].fetchval(judged, of), lambda moment: moment and moment > rest
+        )
+    except AssertionError as never:
+        yield f"the auditor has not judged it: {never}"
+    for finding in await tables[AUDITOR].fetch(
+        "SELECT check_name, evidence FROM findings WHERE organization_id = $1", of
+    ):
+        yield f"the auditor found {finding['check_name']}: {finding['evidence']}"

@@ -30,7 +30,7 @@ from shared.contracts.invoicing import (
     Payment,
     VoidInvoice,
 )
-from shared.contracts.stripe_gateway import AttachPaymentMethod, CollectPayment, CreateCheckout
+from shared.contracts.stripe_gateway import AttachPaymentMethod, CreateCheckout
 from shared.contracts.subscription import CompleteWorkflow, ReleaseWorkflow, ReserveWorkflow
 from shared.contracts.usage import usage_subject
 from tests.chaos.firm import Firm
@@ -56,9 +56,8 @@ class Buyer:
     firm: Firm
     dice: random.Random
     organization_id: str = field(default_factory=lambda: f"org-{uuid4().hex[:12]}")
-    # Cents, for each page that it paid on and each charge that succeeded.
+    # Cents, for each page that it paid on.
     paid: list[int] = field(default_factory=list)
-    collected: list[int] = field(default_factory=list)
     completed: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -88,9 +87,8 @@ class Buyer:
             self._buy: 3,
             self._run: 8,
             self._complete_unreserved: 2,
-            self._collect: 2,
             self._invoice: 3,
-            self._pay: 4,
+            self._pay: 5,
             self._take_back: 1,
             self._refund: 2,
         }
@@ -206,22 +204,6 @@ class Buyer:
                     return
             except (nats.errors.Error, TimeoutError, OSError):
                 await asyncio.sleep(0.1)
-
-    async def _collect(self) -> None:
-        """A charge of the saved card, as an invoice orders it."""
-        cents = self.dice.randint(100, 5000)
-        charge = await self._settled(
-            CollectPayment(
-                organization_id=self.organization_id,
-                charge_id=f"charge-{uuid4().hex[:12]}",
-                amount_cents=cents,
-                description="Invoice",
-                requested_by="chaos",
-            )
-        )
-        assert not isinstance(charge, Refusal), charge
-        assert charge.status == "succeeded", charge
-        self.collected.append(cents)
 
     async def _invoice(self) -> None:
         """What was used, of which something was paid for by nothing."""

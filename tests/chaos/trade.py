@@ -33,6 +33,10 @@ POINTS = (
     Point("invoicing", "step.prepared"),
     Point("invoicing", "step.called"),
     Point("invoicing", "step.uncommitted"),
+    Point("notices", "consumer.uncommitted"),
+    Point("notices", "consumer.committed"),
+    Point("auditor", "step.called"),
+    Point("auditor", "step.uncommitted"),
 )
 
 
@@ -57,7 +61,7 @@ class Trade:
     def lines(self) -> list[str]:
         kills = ", ".join(f"{count} × {name}" for name, count in self.killer.kills.most_common())
         buyers = self.buyers
-        cents = sum(sum(each.paid) + sum(each.collected) for each in buyers)
+        cents = sum(sum(each.paid) + sum(each.invoices_paid.values()) for each in buyers)
         return [
             f"seed {self.seed}, {self.took_seconds:.0f} s,"
             f" the last {self.settled_in_seconds:.0f} of them to settle",
@@ -65,8 +69,8 @@ class Trade:
             f"{sum(each.deeds for each in buyers)} deeds,"
             f" {sum(each.asked_again for each in buyers)} requests repeated",
             f"{sum(len(each.paid) for each in buyers)} purchases,"
-            f" {sum(len(each.collected) for each in buyers)} charges, ${cents / 100:.2f},"
             f" {sum(len(each.invoices_paid) for each in buyers)} invoices paid,"
+            f" ${cents / 100:.2f},"
             f" {sum(len(each.refunded) for each in buyers)} refunds,"
             f" {sum(len(each.completed) for each in buyers)} workflows completed,"
             f" {sum(len(each.released) for each in buyers)} released,"
