@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from services.stripe_gateway.handlers.links import order_customer
 from services.stripe_gateway.handlers.looks import order_look
@@ -28,35 +28,45 @@ STALE = timedelta(minutes=2)
 ASKED_FOR = timedelta(days=3)
 # Of each kind, looked at in one round.
 MOST = 100
+# Held in memory at once, and listed within the time of one call: where more happened, as after a
+# long outage, the walk is made shorter, and another one goes on where it ended.
+MOST_EVENTS = 5_000
+# But not shorter than this, so that it gets further whatever happens.
+SHORTEST = OVERLAP + timedelta(minutes=1)
 
 
 class WalkState(Struct, frozen=True, kw_only=True):
-    """From when to when."""
+    """From when to when, and until when others are to go on."""
 
     since: datetime
     until: datetime
+    goal: datetime
 
 
-Walked = list[tuple[IncomingEvent, bytes]]
+Walked = list[tuple[IncomingEvent, bytes]] | None
 
 
 class WalkEvents(Step[WalkState, Walked]):
     """Walks Stripe's list of events; those that are known are passed over."""
 
     kind = "walk_events"
-    kept_for = timedelta(days=7)  # its name is the moment of its round, which never comes again
+    kept_for = timedelta(days=7)  # its name has the moment of its round, which never comes again
     state = WalkState
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
 
     async def call(self, step_id: str, state: WalkState) -> Walked:  # noqa: ARG002 -- its form
-        """See Step."""
-        return [
-            (event, body)
-            async for event, body in walk(self._workshop.api, state.since)
-            if subject_of(event.kind) is not None
-        ]
+        """See Step. Newest first; None where it is too much for one walk."""
+        events: list[tuple[IncomingEvent, bytes]] = []
+        listed = 0
+        async for event, body in walk(self._workshop.api, state.since, state.until):
+            listed += 1
+            if listed > MOST_EVENTS and state.until - state.since > SHORTEST:
+                return None
+            if subject_of(event.kind) is not None:
+                events.append((event, body))
+        return events
 
     async def conclude(
         self,
@@ -66,10 +76,21 @@ class WalkEvents(Step[WalkState, Walked]):
         db: Db,
     ) -> Sequence[Event]:
         """See Step."""
+        if outcome is None:
+            half = (state.until - state.since) / 2
+            await _order_walk(db, state.since, state.since + max(half, SHORTEST), state.goal)
+            return ()
         for event, body in reversed(outcome):
             await keep_event(event, body, db)
         await webhooks.end_walk(db, EVENTS, state.until)
+        if state.until < state.goal:
+            await _order_walk(db, state.until - OVERLAP, state.goal, state.goal)
         return ()
+
+
+async def _order_walk(db: Db, since: datetime, until: datetime, goal: datetime) -> None:
+    name = "walk:" + "/".join(each.isoformat() for each in (goal, since, until))
+    await prepare_step(db, WalkEvents, name, WalkState(since=since, until=until, goal=goal))
 
 
 class Reconciler:
@@ -85,8 +106,8 @@ class Reconciler:
         if since is None:
             return ()
         moment = f"{int(db.now.timestamp())}"
-        state = WalkState(since=since - OVERLAP, until=db.now)
-        await prepare_step(db, WalkEvents, f"walk:{moment}", state)
+        if not await self._is_walking(db):
+            await _order_walk(db, since - OVERLAP, db.now, db.now)
         stale = db.now - min(STALE, timedelta(seconds=seconds))
         for row in await purchases.list_under_way(db, stale, MOST):
             await order_look(db, "session", row.session_id, name=f"{row.session_id}:{moment}")
@@ -96,6 +117,15 @@ class Reconciler:
         for who in await customers.list_unlinked(db, stale, MOST):
             await self._order_again(who.local_id, who.organization_id, db)
         return ()
+
+    async def _is_walking(self, db: Db) -> bool:
+        """Whether an earlier walk goes on, as it does while Stripe is away."""
+        found = await db.execute(
+            select(steps.c.step_id)
+            .where(steps.c.kind == WalkEvents.kind, steps.c.status == "prepared")
+            .limit(1)
+        )
+        return found.first() is not None
 
     async def _order_again(self, local_id: str, organization_id: str, db: Db) -> None:
         await order_customer(db, organization_id)
