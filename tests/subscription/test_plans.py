@@ -309,6 +309,19 @@ async def test_an_operator_gives_enterprise_and_takes_it_back(customer: Customer
     assert (await customer.refused(back)).status == 404
 
 
+@pytest.mark.parametrize("status", ["incomplete", "paused"])
+async def test_an_operator_gives_the_tier_of_a_plan_that_does_not_serve(
+    customer: Customer, status: str
+) -> None:
+    """A page that was opened and never paid would otherwise stand in the way of the gift."""
+    await customer.subscribe("team", status=status)
+    given = SetTier(organization_id=customer.organization_id, tier="team", requested_by="operator")
+    found = await customer.ask(given)
+    assert (found.tier, found.status, found.workflows_limit) == ("team", "active", 500)
+    back = SetTier(organization_id=customer.organization_id, tier="free", requested_by="operator")
+    await customer.ask(back)
+
+
 async def test_limits_that_an_operator_gave_end_with_the_tier_that_they_were_given_for(
     customer: Customer,
 ) -> None:

@@ -38,7 +38,7 @@ class Operators:
             if given is None:
                 return NO_PAID_PLAN, ()
             changed = ended(given, db)
-        elif live is not None and live.tier == request.tier:
+        elif live is not None and live.tier == request.tier and standing.serves:
             changed = _limited(live, request, db)
         else:
             changed = _limited(given or _new(request, db), request, db)
