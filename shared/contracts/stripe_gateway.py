@@ -185,7 +185,8 @@ class PurchasePaid(Event, frozen=True, kw_only=True):
 class MoneyMoved(Event, frozen=True, kw_only=True):
     """Money collected (positive) or returned (negative), once per `movement_id`.
 
-    `purpose` says what for, `reference` which session, invoice or charge of ours.
+    `purpose` says what for, `reference` which session, invoice or charge of ours; what an invoice
+    of Stripe's own was paid with is a `subscription`'s.
     """
 
     movement_id: str
@@ -406,7 +407,8 @@ class PreviewPlanChange(Request[PlanChangePreview], frozen=True, kw_only=True):
 
 class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only=True):
     """Tell Stripe first: another plan now (charged before it takes effect) or at period end,
-    cancel now or at period end, or resume (drops a pending cancellation or downgrade).
+    cancel now or at period end, or resume (drops a pending cancellation, and a pending downgrade
+    unless it `keeps_downgrade`).
     `refund`, with `cancel_now`, gives back what the running period was paid with, and
     `refund_from` only if that period begins then or later. Without `stripe_subscription_id` it is
     the one that runs.
@@ -420,6 +422,7 @@ class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only
     proration_date: datetime | None = None
     refund: bool = False
     refund_from: datetime | None = None
+    keeps_downgrade: bool = False
     requested_by: Text
 
 

@@ -147,7 +147,8 @@ class FakeSubscription:
         elif request.action == "downgrade":
             self.lower_to = request.tier if request.tier != self.tier else None
         elif request.action == "resume":
-            self.cancel_at_period_end, self.lower_to = False, None
+            self.cancel_at_period_end = False
+            self.lower_to = self.lower_to if request.keeps_downgrade else None
         elif request.action == "cancel":
             self.cancel_at_period_end = True
         else:

@@ -172,11 +172,15 @@ class Life(World):
         assert found is None or found.cancel_at_period_end or found.status == "canceled"
 
     async def do_reactivate(self, _: None) -> None:
+        """Take the end back; the cheaper plan that was to follow still does."""
         found = self.oracle.at_stripe
         pending = found is not None and found.cancel_at_period_end
+        follows = found.lower_to if found else None
         request = ReactivateSubscription(organization_id=self.organization_id, requested_by="owner")
         answer = await self.step(Reactivates, request, self._change)
         assert isinstance(answer, Refusal) != pending
+        if found is not None and pending:
+            assert (found.cancel_at_period_end, found.lower_to) == (False, follows)
 
     async def do_pass(self, value: tuple[int, Any]) -> None:
         days, payment = value

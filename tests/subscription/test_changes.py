@@ -41,7 +41,9 @@ def as_told(customer: Customer) -> Callable[[ChangeStripeSubscription], StripeSu
 
     def change(request: ChangeStripeSubscription) -> StripeSubscription:
         stands, action = customer.stripe_stands, request.action
-        following = request.tier if action == "downgrade" else None
+        keeps = action == "cancel" or request.keeps_downgrade
+        following = stands.pending_tier if keeps else None
+        following = request.tier if action == "downgrade" else following
         customer.stripe_stands = msgspec.structs.replace(
             stands,
             tier=request.tier if action == "upgrade" else stands.tier,
@@ -194,6 +196,16 @@ async def test_cancel_and_reactivate_reach_stripe(pro: Customer) -> None:
     assert (await pro.ask(cancel(pro, at_period_end=False))).tier == "free"
     assert [each.action for each in told(pro)] == ["cancel", "resume", "cancel_now"]
     assert (await pro.refused(cancel(pro))).status == 404
+
+
+async def test_to_reactivate_leaves_the_downgrade_that_was_announced(pro: Customer) -> None:
+    await pro.ask(change(pro, "starter"))
+    canceled = await pro.ask(cancel(pro))
+    assert (canceled.cancel_at_period_end, canceled.pending_tier) == (True, "starter")
+    found = await pro.ask(reactivate(pro))
+    assert (found.tier, found.cancel_at_period_end) == ("pro", False)
+    assert (found.pending_tier, found.pending_change_at) == ("starter", found.current_period_end)
+    assert [each.keeps_downgrade for each in told(pro)] == [False, False, True]
 
 
 async def test_without_a_paid_plan_there_is_nothing_to_change(customer: Customer) -> None:

@@ -101,14 +101,20 @@ async def lower(
     )
 
 
+async def reactivate(api: StripeApi, mark: Mark, current: Subscription) -> Subscription:
+    """Let it go on: its end does not follow, but a cheaper plan does if it was to."""
+    if current.cancel_at is not None and not current.cancel_at_period_end:
+        return await at_stripe.clear_cancel_at(api, mark, current.id)
+    if current.cancel_at_period_end:
+        return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=False)
+    return current
+
+
 async def resume(
     api: StripeApi, mark: Mark, current: Subscription, item: SubscriptionItem
 ) -> Subscription:
     """Let it go on as it is paid: neither its end nor a cheaper plan follows."""
-    if current.cancel_at is not None and not current.cancel_at_period_end:
-        current = await at_stripe.clear_cancel_at(api, mark, current.id)
-    elif current.cancel_at_period_end:
-        current = await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=False)
+    current = await reactivate(api, mark, current)
     lowering = lowering_of(current)
     if lowering is None:
         return current

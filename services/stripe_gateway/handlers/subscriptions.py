@@ -89,6 +89,7 @@ class ChangeState(Begun, frozen=True, kw_only=True):
     proration_date: int | None
     refund: bool = False
     refund_from: datetime | None = None
+    keeps_downgrade: bool = False
 
     def gives_back(self, item: SubscriptionItem) -> bool:
         """Whether the money for the period that runs at Stripe now goes back."""
@@ -133,6 +134,7 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             proration_date=None if date is None else int(date.timestamp()),
             refund=request.refund,
             refund_from=request.refund_from,
+            keeps_downgrade=request.keeps_downgrade,
         )
 
     async def do(self, state: ChangeState, customer_id: str) -> Changed:  # noqa: ARG002
@@ -154,6 +156,8 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
                 who = state.who.organization_id
                 await order_give_back(self.workshop, who, current, item)
             return await at_stripe.cancel_now(api, mark, current.id)
+        if state.action == "resume" and state.keeps_downgrade:
+            return await plan_changes.reactivate(api, mark, current)
         if state.action == "resume":
             return await plan_changes.resume(api, mark, current, item)
         return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)

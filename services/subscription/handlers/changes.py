@@ -55,6 +55,7 @@ class Change(msgspec.Struct, frozen=True):
     price_cents: int | None
     proration_date: datetime | None
     requested_by: str
+    keeps_downgrade: bool = False
 
 
 Told = StripeSubscription | Refusal
@@ -78,6 +79,7 @@ class _TellsStripe(AnsweringStep[Q, Change, Told], Generic[Q]):
             tier=state.tier,
             price_cents=state.price_cents,
             proration_date=state.proration_date,
+            keeps_downgrade=state.keeps_downgrade,
             requested_by=state.requested_by,
         )
         return await self._means.ask(request, step_id)
@@ -214,7 +216,10 @@ class Reactivates(_TellsStripe[ReactivateSubscription]):
     request = ReactivateSubscription
 
     async def prepare(self, request: ReactivateSubscription, db: Db) -> Change | Reply:
-        """Take a cancellation back."""
+        """Take a cancellation back; a cheaper plan that was to follow still does."""
         standing = await self._means.locked_standing(db, request.organization_id)
         refusal = offers.reactivate_refusal(standing.live)
-        return refusal or _change(standing, "resume", request.requested_by)
+        if refusal is not None:
+            return refusal
+        resumed = _change(standing, "resume", request.requested_by)
+        return msgspec.structs.replace(resumed, keeps_downgrade=True)
