@@ -47,7 +47,7 @@ subjects: Subjects = {
     "intent": IntentLook(workshop),
     "refund": reversals,
     "dispute": reversals,
-    "subscription": SubscriptionLook(),
+    "subscription": SubscriptionLook(workshop),
     "invoice": InvoiceLook(workshop),
 }
 

@@ -9,6 +9,7 @@ import pytest
 from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import (
     Charge,
+    CustomerLinked,
     MoneyMoved,
     PayStripeInvoice,
     PurchasePaid,
@@ -105,6 +106,43 @@ async def test_what_is_refunded_at_stripe_shows_on_its_invoice(
     await shop.idle()
     newest = await told(shop, organization, "paid")
     assert (newest.amount_paid_cents, newest.amount_refunded_cents) == (7900, 7900)
+
+
+async def test_what_is_refunded_is_told_though_the_customer_at_stripe_was_replaced(
+    shop: Shop, organization: str
+) -> None:
+    customer = await shop.open_account(organization)
+    page = await shop.ask(shop.order(organization, 7900, kind="subscription", tier="pro"))
+    await shop.pay(page.checkout_url)
+    await told(shop, organization, "paid")
+    [payment] = (await shop.stripe.payment_intents.list_async({"customer": customer})).data
+    await shop.stripe.customers.delete_async(customer)
+    linked = await shop.facts.wait(CustomerLinked, organization, 2)
+    assert linked[-1].stripe_customer_id != customer
+    await shop.stripe.refunds.create_async({"payment_intent": payment.id, "amount": 1000})
+    await refunded(shop, organization, 1000)
+    moved = await shop.facts.wait(MoneyMoved, organization, 2)
+    assert [each.amount_cents for each in moved] == [7900, -1000]
+
+
+async def test_the_money_of_an_invoice_that_was_written_at_stripe_is_told_and_given_back(
+    shop: Shop, organization: str
+) -> None:
+    invoice_id = await invoiced(shop, organization)
+    await shop.attach(organization)
+    charge = await shop.settled(paying(organization, invoice_id))
+    assert charge.status == "succeeded"
+    await shop.stripe.refunds.create_async(
+        {"payment_intent": charge.stripe_payment_intent_id or "", "amount": 200}
+    )
+    await refunded(shop, organization, 200)
+    await shop.delivered()
+    await shop.idle()
+    moved = shop.facts.all(MoneyMoved, organization)
+    assert [(each.amount_cents, each.purpose) for each in moved] == [
+        (4200, "subscription"),
+        (-200, "refund"),
+    ]
 
 
 async def test_the_invoice_of_a_subscription_is_told(shop: Shop, organization: str) -> None:

@@ -1,5 +1,6 @@
 """Stripe's words in ours, and what a late word may not undo."""
 
+import msgspec
 import pytest
 
 from services.stripe_gateway.rules.lowering import (
@@ -132,7 +133,7 @@ def test_a_subscription_without_items_or_with_a_new_word_is_described_or_left() 
         id="sub_1", status="odd", customer="cus_1", created=0, items=SubscriptionItems()
     )
     assert described(odd, None) is None
-    kept = described(odd, "past_due")
+    kept = described(odd, msgspec.structs.replace(found, status="past_due"))
     assert kept is not None
     assert (kept.status, kept.status_at_stripe) == ("past_due", "odd")
 

@@ -483,3 +483,72 @@ async def test_a_plan_that_waits_for_its_bank_is_ended_and_never_paid(
     assert shop.charged(customer=customer) == []
     # Otherwise it is as if there were none.
     assert (await shop.refusal(change(organization, "cancel_now"))).status == 404
+
+
+async def test_a_cancellation_is_taken_back_without_the_downgrade_that_was_announced(
+    shop: Shop, organization: str
+) -> None:
+    await subscribe(shop, organization)
+    await shop.ask(change(organization, "downgrade", STARTER))
+    await shop.ask(change(organization, "cancel"))
+    resumed = await shop.ask(change(organization, "resume", keeps_downgrade=True))
+    assert (resumed.tier, resumed.pending_tier) == ("pro", "starter")
+    assert not resumed.cancel_at_period_end
+    assert not (await at_stripe(shop, resumed)).cancel_at_period_end
+
+
+async def test_a_price_that_is_not_ours_leaves_the_tier_of_the_last_change(
+    shop: Shop, organization: str
+) -> None:
+    """Rather than make it the tier that was once bought."""
+    bought = await subscribe(shop, organization)
+    upgrade = change(organization, "upgrade", TEAM, proration_date=datetime.now(UTC))
+    assert (await shop.ask(upgrade)).tier == "team"
+    item = (await at_stripe(shop, bought)).items.data[0]
+    product = await shop.stripe.products.create_async({"name": "A special offer"})
+    special = await shop.stripe.prices.create_async(
+        {
+            "product": product.id,
+            "currency": "usd",
+            "unit_amount": 15_000,
+            "recurring": {"interval": "month"},
+        }
+    )
+    await shop.stripe.subscriptions.update_async(
+        bought.stripe_subscription_id,
+        {"items": [{"id": item.id, "price": special.id}], "proration_behavior": "none"},
+    )
+    found = await mirrored(shop, organization, lambda each: each.price_cents == 15_000)
+    assert found.tier == "team"
+
+
+async def test_a_subscription_of_another_installation_is_none_of_ours(
+    shop: Shop, organization: str
+) -> None:
+    """Two installations on one Stripe account may know an organization by the same name."""
+    ours = await subscribe(shop, organization)
+    price = (await at_stripe(shop, ours)).items.data[0].price.id
+    customer = await shop.stripe.customers.create_async(
+        {"metadata": {"organization_id": organization, "environment": "staging"}}
+    )
+    card = await shop.stripe.payment_methods.attach_async("pm_card_visa", {"customer": customer.id})
+    theirs = await shop.stripe.subscriptions.create_async(
+        {
+            "customer": customer.id,
+            "default_payment_method": card.id,
+            "items": [{"price": price}],
+            "metadata": {"organization_id": organization, "environment": "staging"},
+        }
+    )
+    [created] = await shop.events("customer.subscription.created", theirs.id)
+    await shop.delivered()
+    await shop.idle()
+    told = shop.facts.all(SubscriptionChanged, organization)
+    assert {fact.subscription.stripe_subscription_id for fact in told} == {
+        ours.stripe_subscription_id
+    }
+    [row] = await shop.rows(
+        "SELECT state, reason FROM webhook_events WHERE event_id = :id", id=created["id"]
+    )
+    assert (row.state, row.reason) == ("ignored", "other environment")
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [7900]

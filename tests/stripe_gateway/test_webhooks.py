@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -236,6 +237,11 @@ async def test_a_webhook_that_never_comes_is_found_by_the_reconciler(
     await shop.reconcile()
     paid = await shop.facts.wait(PurchasePaid, organization)
     assert [fact.session_id for fact in paid] == [checkout.session_id]
+    # However late it is heard of: what renewed meanwhile is paid back from that moment on.
+    receipt = await shop.stripe.invoices.retrieve_async(paid[0].stripe_invoice_id or "")
+    paid_at = receipt.status_transitions.paid_at
+    assert paid_at is not None
+    assert paid[0].paid_at == datetime.fromtimestamp(paid_at, UTC)
 
 
 def test_the_sdk_signs_as_we_do_here() -> None:

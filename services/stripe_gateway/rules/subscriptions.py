@@ -9,19 +9,21 @@ from services.stripe_gateway.rules.lowering import lowering_of, main_item
 from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.rules.purchases import LEAST_CENTS
 from services.stripe_gateway.rules.states import subscription_status
-from shared.contracts.stripe_gateway import StripeSubscription, SubscriptionStatus
+from shared.contracts.stripe_gateway import StripeSubscription
 
 
 def described(
-    subscription: Subscription, before: SubscriptionStatus | None
+    subscription: Subscription, before: StripeSubscription | None
 ) -> StripeSubscription | None:
     """All that we tell of it; None for an unknown status where there is none from before."""
-    status = subscription_status(subscription.status, before)
+    status = subscription_status(subscription.status, before.status if before else None)
     if status is None:
         return None
     item = main_item(subscription)
     tier = item.price.metadata.get("tier") if item else None
-    tier = tier or subscription.metadata.get("tier")
+    if tier is None:
+        # Not a price of ours: the tier that was bought, until a change of plan has named another.
+        tier = before.tier if before else subscription.metadata.get("tier")
     end = item.current_period_end if item else None
     price_cents = item.price.unit_amount if item else None
     lowering = lowering_of(subscription)

@@ -21,6 +21,16 @@ async def has_invoice(db: Db, organization_id: str, stripe_invoice_id: str) -> b
     return found.first() is not None
 
 
+async def find_owner(db: Db, stripe_invoice_id: str) -> str | None:
+    """The organization that was told of this invoice."""
+    found = await db.execute(
+        select(stripe_invoices.c.organization_id)
+        .where(stripe_invoices.c.stripe_invoice_id == stripe_invoice_id)
+        .limit(1)
+    )
+    return found.scalar_one_or_none()
+
+
 async def find_told(db: Db, organization_id: str, stripe_invoice_id: str) -> StripeInvoice | None:
     """What was told of an invoice last."""
     found = await db.execute(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -102,6 +102,10 @@ class StripeApi:
         """What everything that we make at Stripe is marked with."""
         given = {name: value for name, value in more.items() if value is not None}
         return {"organization_id": organization_id, "environment": self.environment, **given}
+
+    def is_foreign(self, metadata: Mapping[str, str] | None) -> bool:
+        """Whether what is marked so was made by another installation on the same Stripe account."""
+        return (metadata or {}).get("environment") not in {None, self.environment}
 
     async def send(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call, patiently when Stripe is asked too often.

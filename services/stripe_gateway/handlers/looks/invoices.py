@@ -11,7 +11,7 @@ from services.stripe_gateway.handlers.workshop import Workshop
 from services.stripe_gateway.rules.invoice_objects import Invoice
 from services.stripe_gateway.rules.invoices import told_invoice
 from services.stripe_gateway.rules.objects import Subscription
-from services.stripe_gateway.store import customers
+from services.stripe_gateway.store import customers, invoices
 from services.stripe_gateway.store.money import has_moved, move_money
 from services.stripe_gateway.stripe_api.invoices import fetch_invoice
 from services.stripe_gateway.stripe_api.subscriptions import fetch_subscription
@@ -27,8 +27,8 @@ class InvoiceView(Struct, frozen=True):
 
 
 class InvoiceLook:
-    """Every finalized invoice is told of; money only of subscriptions' invoices, for that of a
-    purchase is told of by the purchase.
+    """Every finalized invoice is told of, and its money, but for the receipt of a purchase: that is
+    told of by the purchase.
     """
 
     def __init__(self, workshop: Workshop) -> None:
@@ -44,18 +44,20 @@ class InvoiceLook:
 
     async def write(self, view: InvoiceView, db: Db) -> Written:
         """See SubjectLook."""
-        environment = (view.invoice.metadata or {}).get("environment")
-        if environment not in {None, self._workshop.api.environment}:
+        subscription, api = view.subscription, self._workshop.api
+        marks = subscription.metadata if subscription else None
+        if api.is_foreign(view.invoice.metadata) or api.is_foreign(marks):
             return SetAside("ignored", "other environment")
-        if view.subscription is not None:
-            organization_id = await owner_of(view.subscription, db)
+        if subscription is not None:
+            organization_id = await owner_of(subscription, db)
             if organization_id is None:
                 raise NotKnownYet
             return await keep_invoice(db, organization_id, view)
         who = await customers.find_linked_customer(db, view.invoice.customer or "")
-        if who is None:
+        owner = who.organization_id if who else await invoices.find_owner(db, view.invoice.id)
+        if owner is None:
             return SetAside("ignored", "not a customer of ours")
-        return await keep_invoice(db, who.organization_id, view)
+        return await keep_invoice(db, owner, view)
 
 
 async def look_at_invoice(workshop: Workshop, invoice_id: str) -> InvoiceView:
@@ -74,6 +76,9 @@ async def keep_invoice(db: Db, organization_id: str, view: InvoiceView) -> Seque
         events.extend(await tell_invoice(db, organization_id, told))
     if view.subscription is not None:
         events.extend(await _paid_period(db, organization_id, view.invoice, view.subscription))
+    elif "purchase_id" not in (view.invoice.metadata or {}):
+        # One that an operator wrote at Stripe's own pages.
+        events.extend(await _paid(db, organization_id, view.invoice))
     return events
 
 
@@ -83,17 +88,27 @@ async def _paid_period(
     """The money that pays for a subscription, once, and that its renewal is paid."""
     if invoice.status != "paid":
         return await keep_subscription(db, organization_id, subscription)
-    movement = f"invoice:{invoice.id}"
-    first_time = not await has_moved(db, organization_id, movement)
-    moved = await move_money(
+    first_time = not await has_moved(db, organization_id, _movement(invoice))
+    moved = await _paid(db, organization_id, invoice)
+    renewed = first_time and invoice.billing_reason == "subscription_cycle"
+    kept = await keep_subscription(db, organization_id, subscription, renewed=renewed)
+    return [*moved, *kept]
+
+
+async def _paid(db: Db, organization_id: str, invoice: Invoice) -> Sequence[Event]:
+    """The money of a paid invoice, once."""
+    if invoice.status != "paid":
+        return ()
+    return await move_money(
         db,
         organization_id,
-        movement,
+        _movement(invoice),
         invoice.amount_paid,
         "subscription",
         invoice.id,
         db.now,
     )
-    renewed = first_time and invoice.billing_reason == "subscription_cycle"
-    kept = await keep_subscription(db, organization_id, subscription, renewed=renewed)
-    return [*moved, *kept]
+
+
+def _movement(invoice: Invoice) -> str:
+    return f"invoice:{invoice.id}"

@@ -11,7 +11,7 @@ from services.stripe_gateway.handlers.telling import tell_refunded
 from services.stripe_gateway.handlers.workshop import Workshop
 from services.stripe_gateway.rules.objects import Dispute, Intent, Refund
 from services.stripe_gateway.rules.states import is_abandoned
-from services.stripe_gateway.store import charges, customers, purchases
+from services.stripe_gateway.store import charges, customers, invoices, purchases
 from services.stripe_gateway.stripe_api import payments as at_stripe
 from services.stripe_gateway.stripe_api.invoices import find_invoice_of
 from shared.contracts.base import Event
@@ -89,7 +89,7 @@ class ReversalLook:
         """See SubjectLook."""
         if view is None:
             return SetAside("ignored", "without a payment")
-        if view.intent.metadata.get("environment") not in {None, self._workshop.api.environment}:
+        if self._workshop.api.is_foreign(view.intent.metadata):
             return SetAside("ignored", "other environment")
         return await keep_view(db, view)
 
@@ -121,11 +121,11 @@ async def keep_view(db: Db, view: ReversalView) -> Sequence[Event]:
         events.extend(await keep_intent(db, charge, intent))
     purchase = await purchases.lock_purchase_of_payment(db, intent.id)
     if charge is None and (purchase is None or purchase.paid_at is None):
-        who = await customers.find_linked_customer(db, intent.customer or "")
-        if who is None or "purchase_id" in metadata or "charge_id" in metadata:
+        owner = await _invoice_owner(db, view)
+        if owner is None or "purchase_id" in metadata or "charge_id" in metadata:
             raise NotKnownYet
-        # A payment of a subscription's invoice: only its money is ours to tell of.
-        organization_id = who.organization_id
+        # A payment of an invoice of Stripe's: only its money is ours to tell of.
+        organization_id = owner
     else:
         organization_id = (charge or purchase).organization_id  # type: ignore[union-attr]
     events.extend(
@@ -136,3 +136,15 @@ async def keep_view(db: Db, view: ReversalView) -> Sequence[Event]:
     if view.invoice_id is not None:
         events.extend(await tell_refunded(db, organization_id, intent.id, view.invoice_id))
     return events
+
+
+async def _invoice_owner(db: Db, view: ReversalView) -> str | None:
+    """Whose the invoice is that was paid: told of once, it stays theirs when the customer at Stripe
+    is replaced.
+    """
+    if view.invoice_id is not None:
+        owner = await invoices.find_owner(db, view.invoice_id)
+        if owner is not None:
+            return owner
+    who = await customers.find_linked_customer(db, view.intent.customer or "")
+    return None if who is None else who.organization_id

@@ -1,6 +1,7 @@
 """Looking at checkout sessions: the one place where a purchase becomes paid."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -14,7 +15,9 @@ from services.stripe_gateway.rules.purchases import mismatch
 from services.stripe_gateway.rules.states import PAID, purchase_status
 from services.stripe_gateway.store import purchases
 from services.stripe_gateway.store.money import move_money
+from services.stripe_gateway.stripe_api import StripeApi
 from services.stripe_gateway.stripe_api.checkout import fetch_session
+from services.stripe_gateway.stripe_api.invoices import fetch_invoice
 from services.stripe_gateway.stripe_api.payments import fetch_intent
 from shared.contracts.base import Event
 from shared.contracts.stripe_gateway import PurchasePaid
@@ -22,10 +25,13 @@ from shared.database import Db
 
 
 class SessionView(Struct, frozen=True):
-    """A session, how its payment stands, and the customer when a card was saved."""
+    """A session, how its payment stands, when it was made (Unix seconds, where Stripe says so),
+    and the customer when a card was saved.
+    """
 
     session: Session
     payment: str | None
+    paid_at: int | None
     customer: CustomerView | None
 
 
@@ -42,12 +48,14 @@ class SessionLook:
     async def fetch(self, workshop: Workshop, state: LookState, customer_id: str) -> SessionView:
         """See SubjectLook."""
         session = await fetch_session(workshop.api, state.object_id)
-        payment = customer = None
+        payment = paid_at = customer = None
         if session.status == "complete" and session.mode == "setup":
             customer = await look_at_customer(workshop, state.mark, customer_id, needs_default=True)
-        elif session.payment_intent is not None and session.payment_status not in PAID:
+        elif session.payment_status in PAID:
+            paid_at = await _paid_at(workshop.api, session)
+        elif session.payment_intent is not None:
             payment = (await fetch_intent(workshop.api, session.payment_intent)).status
-        return SessionView(session, payment, customer)
+        return SessionView(session, payment, paid_at, customer)
 
     async def write(self, view: SessionView, db: Db) -> Written:
         """See SubjectLook."""
@@ -64,10 +72,18 @@ class SessionLook:
         return await _keep(view, row, db)
 
 
+async def _paid_at(api: StripeApi, session: Session) -> int | None:
+    """When a page was paid, as its receipt says: it may be heard of hours later."""
+    if session.invoice is None:
+        return None
+    return (await fetch_invoice(api, session.invoice)).status_transitions.paid_at
+
+
 async def _keep(view: SessionView, before: Row[Any], db: Db) -> Sequence[Event]:
     session = view.session
     status = purchase_status(before.status, session.status, session.payment_status, view.payment)
     newly_paid = status == "complete" and before.paid_at is None and before.kind != "setup"
+    paid_at = db.now if view.paid_at is None else datetime.fromtimestamp(view.paid_at, UTC)
     row = await purchases.set_purchase(
         db,
         before.purchase_id,
@@ -76,7 +92,7 @@ async def _keep(view: SessionView, before: Row[Any], db: Db) -> Sequence[Event]:
         payment_intent_id=session.payment_intent,
         stripe_invoice_id=session.invoice,
         stripe_subscription_id=session.subscription,
-        **({"paid_at": db.now} if newly_paid else {}),
+        **({"paid_at": paid_at} if newly_paid else {}),
     )
     events: list[Event] = []
     if view.customer is not None:

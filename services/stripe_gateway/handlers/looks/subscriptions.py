@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, Written
+from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, SetAside, Written
 from services.stripe_gateway.handlers.workshop import Workshop
 from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.rules.states import SUBSCRIPTION_STATUSES
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 class SubscriptionLook:
     """Whatever was done to a subscription, also at Stripe's own pages, is accepted as a fact."""
 
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
     async def whose(self, workshop: Workshop, state: LookState) -> str | None:
         """See SubjectLook."""
         return (await fetch_subscription(workshop.api, state.object_id)).customer
@@ -31,6 +34,8 @@ class SubscriptionLook:
 
     async def write(self, view: Subscription, db: Db) -> Written:
         """See SubjectLook."""
+        if self._workshop.api.is_foreign(view.metadata):
+            return SetAside("ignored", "other environment")
         organization_id = await owner_of(view, db)
         if organization_id is None:
             raise NotKnownYet
@@ -52,7 +57,7 @@ async def keep_subscription(
 ) -> Sequence[Event]:
     """Write a whole subscription down; the fact to tell when it changed."""
     before = await subscriptions.lock_subscription(db, view.id)
-    told = described(view, before.status if before else None)
+    told = described(view, subscriptions.subscription_of(before) if before else None)
     if told is None or told.status_at_stripe not in SUBSCRIPTION_STATUSES:
         logger.error(
             "Stripe has a new word for how a subscription stands",
