@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from services.subscription.handlers.settling import plan_fact
 from services.subscription.rules.entitlements import Standing, Terms
@@ -244,6 +245,50 @@ async def test_a_lifetime_paid_in_two_tabs_is_one_and_the_other_is_refunded(
     assert refund.session_id is not None
     assert refund.session_id.startswith("cs_2")
     assert (await customer.subscription()).is_lifetime
+
+
+async def test_a_second_lifetime_is_paid_back_although_stripe_refuses_it_at_first(
+    customer: Customer,
+) -> None:
+    now = customer.clock.now()
+    refusals = [Refusal(code="refused_by_stripe", detail="Its bank has it.")]
+    neighbours, organization_id = customer.neighbours, customer.organization_id
+    neighbours.answers[RefundPayment] = lambda _: (
+        refusals.pop() if refusals else refunded(49_900, now)
+    )
+    await customer.buy_lifetime("cs_1")
+    await customer.buy_lifetime("cs_2")
+
+    async def asked() -> list[RefundPayment]:
+        return neighbours.requests(RefundPayment, organization_id)
+
+    refused, heard = await until(asked, lambda found: len(found) == 2)
+    assert refused == heard
+    # The key that was refused would be refused for weeks.
+    assert len(neighbours.keys[RefundPayment, organization_id]) == 2
+
+
+async def test_a_second_lifetime_that_somebody_else_has_paid_back_is_not_asked_for_again(
+    customer: Customer,
+) -> None:
+    gone = Refusal(code="refund_too_large", detail="Nothing is left.", status=422)
+    customer.neighbours.answers[RefundPayment] = lambda _: gone
+    await customer.buy_lifetime("cs_1")
+    await customer.buy_lifetime("cs_2")
+
+    async def steps() -> list[str]:
+        async with customer.database.read() as db:
+            found = await db.execute(
+                text(
+                    "SELECT status FROM steps WHERE kind = 'refund_purchase'"
+                    " AND state ->> 'organization_id' = :id"
+                ),
+                {"id": customer.organization_id},
+            )
+            return list(found.scalars())
+
+    assert await until(steps, lambda found: found == ["concluded"])
+    assert len(customer.neighbours.requests(RefundPayment, customer.organization_id)) == 1
 
 
 async def test_a_refunded_lifetime_falls_back_and_a_reinstated_one_returns(

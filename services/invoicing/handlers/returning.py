@@ -9,6 +9,7 @@ import msgspec
 from services.invoicing.handlers.facts import number_of
 from services.invoicing.handlers.means import Means, NotKnownYet
 from services.invoicing.tables import InvoiceRow, PaymentRow
+from shared.clock import new_id
 from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.invoicing import PaymentReturned
 from shared.contracts.stripe_gateway import RefundPayment
@@ -38,7 +39,7 @@ class GiveBack(Step[Returning, Reply]):
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    async def call(self, step_id: str, state: Returning) -> Reply:
+    async def call(self, step_id: str, state: Returning) -> Reply:  # noqa: ARG002 -- its form
         """See Step."""
         request = RefundPayment(
             organization_id=state.organization_id,
@@ -46,7 +47,9 @@ class GiveBack(Step[Returning, Reply]):
             charge_id=state.payment_id,
             requested_by=OURSELVES,
         )
-        answer = await self._means.ask(request, step_id)
+        # A key answers for weeks what it answered first, a bank's "not now" too, so each try has
+        # its own; the refund's id has it made once.
+        answer = await self._means.ask(request, new_id())
         if isinstance(answer, Refusal) and answer.code not in GONE_ALREADY:
             # The customer was told that it comes back, so it is tried until it does.
             raise NotKnownYet(answer.code)

@@ -93,7 +93,9 @@ async def refund(
     intent_id: str,
     amount_cents: int,
 ) -> Refund:
-    """Give money back once. Raises StripeRefused when there is not so much left."""
+    """Give money back once, for its `refund_id`: it is looked for first, so that a mark may change
+    with the hour. Raises StripeRefused when there is not so much left.
+    """
 
     async def make(key: str) -> Refund:
         made = await api.v1.refunds.create_async(
@@ -112,7 +114,8 @@ async def refund(
                 return each
         return None
 
-    return await api.once(mark, "refund", make, find)
+    found = await find()
+    return await api.once(mark, "refund", make, find) if found is None else found
 
 
 async def list_refunds(api: StripeApi, intent_id: str) -> list[Refund]:

@@ -11,6 +11,7 @@ import msgspec
 
 from services.subscription.handlers.means import Means
 from services.subscription.tables import SubscriptionRow
+from shared.clock import new_id
 from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.stripe_gateway import ChangeStripeSubscription, RefundPayment
 from shared.database import Db
@@ -19,6 +20,12 @@ from shared.steps import Step, prepare_step
 logger = logging.getLogger(__name__)
 
 OURSELVES = "subscription"
+# Somebody else gave it back.
+GONE_ALREADY = frozenset({"refund_too_large"})
+
+
+class NotGivenBack(Exception):
+    """A refund was refused, for now: it is tried again, and in the end waits for an operator."""
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -84,7 +91,12 @@ class RefundPurchase(Step[Refunding, Reply]):
             session_id=state.session_id,
             requested_by=OURSELVES,
         )
-        return await self._means.ask(request, step_id)
+        # A key answers for weeks what it answered first, a bank's "not now" too, so each try has
+        # its own; the refund's id has it made once.
+        answer = await self._means.ask(request, new_id())
+        if isinstance(answer, Refusal) and answer.code not in GONE_ALREADY:
+            raise NotGivenBack(answer.code)
+        return answer
 
     async def conclude(
         self, step_id: str, state: Refunding, outcome: Reply, db: Db

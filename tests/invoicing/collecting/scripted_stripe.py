@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from nats.aio.msg import Msg
 
-from shared.bus import REFUSAL_HEADER, Bus
+from shared.bus import IDEMPOTENCY_HEADER, REFUSAL_HEADER, Bus
 from shared.clock import Clock, new_id
 from shared.contracts.base import Event, Refusal, Reply, Request, event_subject, request_subject
 from shared.contracts.stripe_gateway import (
@@ -54,6 +54,8 @@ class ScriptedStripe:
     busy: bool = False
     # What is refused of one kind, each once.
     refuses: dict[type[Any], list[Refusal]] = field(default_factory=dict)
+    # What was refused for good, by its key: the answer to that key, however often it is asked.
+    _refused: dict[str, Refusal] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
@@ -82,7 +84,10 @@ class ScriptedStripe:
             task.add_done_callback(self._tasks.discard)
 
         async def send(message: Msg, request: Any) -> None:
-            reply = await answer(request)
+            key = (message.headers or {}).get(IDEMPOTENCY_HEADER, "")
+            reply = self._refused.get(key) or await answer(request)
+            if isinstance(reply, Refusal) and not reply.passes:
+                self._refused[key] = reply
             headers = {REFUSAL_HEADER: "refused"} if isinstance(reply, Refusal) else None
             await self.bus.connection.publish(
                 message.reply, msgspec.json.encode(reply), headers=headers
