@@ -1,8 +1,11 @@
 """A number that is changed behind its owner's back is found, parks that account, is explained."""
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import uuid4
 
+from services.auditor.handlers.verdicts import Verdict, keep_verdict
+from services.auditor.rules.judging import Evidence, Failure
 from shared.contracts.auditor import AccountParked, AccountReleased, ReleaseAccount
 from shared.contracts.base import Refusal
 from tests.auditor.house import House, Organization
@@ -195,6 +198,52 @@ async def test_a_released_account_goes_on_until_another_difference(
     await organization.release()
     (closed,) = await organization.findings()
     assert closed.status == "closed"
+
+
+PARKED_BY_ITSELF = """
+UPDATE billing_profiles SET parked_reason = 'Draft DRAFT-1: other lines.', parked_at = now()
+WHERE organization_id = $1
+"""
+
+
+async def test_an_account_that_invoicing_parks_again_can_be_released_again(
+    house: House, organization: Organization
+) -> None:
+    for times in (1, 2):
+        await organization.sql("invoicing", PARKED_BY_ITSELF)
+        await organization.was_told(AccountParked, times)
+        open_ones = await organization.findings(status="open")
+        assert [each.check for each in open_ones] == ["recomputation_agreed"]
+        released = await organization.release("its records were put right")
+        assert (released.parked, released.version) == (False, 2 * times)
+        await until(organization.parked_reason, lambda reason: reason is None)
+        assert await organization.refusal_to_bill() is None
+    await house.rounds(4)
+    assert await organization.parked() is None
+    assert {each.status for each in await organization.findings()} == {"closed"}
+    assert len(organization.told(AccountParked)) == 2
+    # And it is audited on.
+    service, statement, check = SEEDS["a lot"]
+    await organization.sql(service, statement)
+    await organization.found(check)
+
+
+async def test_a_look_from_before_a_release_does_not_park_again_what_it_saw(
+    house: House, organization: Organization
+) -> None:
+    await organization.sql("invoicing", PARKED_BY_ITSELF)
+    await organization.was_told(AccountParked)
+    before = datetime.now(UTC)
+    await organization.release("its records were put right")
+    evidence = Evidence(left=(), right=(), judged_until=before, left_rows=None, right_rows=None)
+    name = "recomputation_agreed"
+    verdict = Verdict({}, {name: Failure(1, {})}, {name: evidence})
+    database = house.stack.database("auditor")
+    async with database.transaction() as db:
+        told = await keep_verdict(db, organization.organization_id, verdict)
+    await database.close()
+    assert not told
+    assert await organization.parked() is None
 
 
 STEP = """

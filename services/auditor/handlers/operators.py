@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.auditor.rules.checks import BY_NAME
+from services.auditor.rules.checks import BY_NAME, NEVER_ACCEPTED
 from services.auditor.rules.judging import Evidence
 from services.auditor.store import findings
 from shared.contracts.auditor import (
@@ -99,7 +99,8 @@ async def release_account(request: ReleaseAccount, db: Db) -> tuple[Reply, Seque
         detail = f"{organization_id} is not parked."
         return Refusal(code="account_not_parked", detail=detail, status=404), ()
     for row in (await findings.list_unsettled(db, organization_id)).values():
-        status = "accepted" if row.agrees_since is None else "closed"
+        over = row.agrees_since is not None or row.check_name in NEVER_ACCEPTED
+        status = "closed" if over else "accepted"
         await findings.set_finding(db, row, status=status)
     released = AccountReleased(
         organization_id=organization_id,

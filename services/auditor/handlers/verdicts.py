@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.auditor.rules.checks import BY_NAME
+from services.auditor.rules.checks import BY_NAME, NEVER_ACCEPTED
 from services.auditor.rules.judging import Evidence, Failures, Totals, judged
 from services.auditor.store import findings
 from shared.contracts.auditor import AccountParked
@@ -34,6 +34,11 @@ async def keep_verdict(db: Db, organization_id: str, verdict: Verdict) -> Sequen
         row = known.get(name)
         if row is not None and row.difference == difference and row.agrees_since is None:
             await findings.set_finding(db, row, seen_at=db.now)
+            continue
+        if name in NEVER_ACCEPTED and await findings.is_released_since(
+            db, organization_id, evidence.judged_until
+        ):
+            # Seen before the release was heard of: it would park again what has just been let go.
             continue
         finding_id = await _find(db, organization_id, name, difference, evidence, row)
         if BY_NAME[name].parks:

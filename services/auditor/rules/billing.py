@@ -133,5 +133,6 @@ BILLING = (
         "I5",
         "Invoicing's own recomputation from raw records agreed with every draft.",
         left=("invoicing.parked_by_itself",),
+        accepts=False,
     ),
 )

@@ -33,3 +33,4 @@ OWNERS: Mapping[str, Owner] = {
 
 CHECKS = (*LEDGER, *COSTS, *WORKFLOWS, *MONEY, *BILLING)
 BY_NAME: Mapping[str, Check] = {check.name: check for check in CHECKS}
+NEVER_ACCEPTED = frozenset(check.name for check in CHECKS if not check.accepts)

@@ -17,7 +17,9 @@ class Check(NamedTuple):
     `owner.figure`, a book of rows `owner.book`.
 
     Between owners it is judged only when all that the left one told has been heard (`pipes`), and
-    while nothing moves that `quiet` counts. One that does not park only tells.
+    while nothing moves that `quiet` counts. One that does not park only tells. A difference may be
+    accepted by who releases an account; one whose figure says no more than yes or no may not, for
+    the next difference would look the same.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Check(NamedTuple):
     pipes: tuple[Pipe, ...] = ()
     quiet: tuple[str, ...] = ()
     parks: bool = True
+    accepts: bool = True
 
     @property
     def owners(self) -> frozenset[str]:

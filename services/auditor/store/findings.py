@@ -1,6 +1,7 @@
 """Findings, and the accounts that are parked for them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -119,6 +120,17 @@ async def release(
             )
         )
     return row
+
+
+async def is_released_since(db: Db, organization_id: str, since: datetime) -> bool:
+    """Whether an account goes on that was released at this moment or later."""
+    found = await db.execute(
+        select(parked_accounts.c.version).where(
+            parked_accounts.c.organization_id == organization_id,
+            parked_accounts.c.released_at >= since,
+        )
+    )
+    return found.first() is not None
 
 
 async def list_parked(db: Db, organization_id: str | None, limit: int) -> Sequence[Any]:
