@@ -291,6 +291,48 @@ async def test_a_trial_and_a_card_are_told_of_before_they_end(
     await customer.told(begun, expiring, f"Your trial ends on {ends}")
 
 
+async def test_nothing_is_said_of_a_trials_end_that_charges_nothing_until_it_goes_on(
+    customer: Customer, clock: FixedClock, running: Runtime
+) -> None:
+    ends = clock.now() + timedelta(days=10)
+    day = f"{ends.day} {ends:%B %Y}"
+    trial = {"status": "trialing", "current_period_end": ends}
+    await customer.tell(customer.plan(1, **trial))
+    await customer.told("Your trial of the Pro plan has begun")
+    await customer.tell(customer.plan(2, **trial, cancel_at_period_end=True))
+    titles = ["Your trial of the Pro plan has begun", f"Your Pro plan ends on {day}"]
+    await customer.told(*titles)
+    clock.advance(timedelta(days=8))
+    await tell_endings(running)
+    await customer.told(*titles)
+    # Taken back in the last days: now it is charged after all.
+    await customer.tell(customer.plan(3, **trial))
+    titles.append("Your Pro plan goes on")
+    await customer.told(*titles)
+    await tell_endings(running)
+    await tell_endings(running)
+    await customer.told(*titles, f"Your trial ends on {day}")
+
+
+async def test_a_trials_end_names_the_plan_that_is_charged_after_it(
+    customer: Customer, clock: FixedClock, running: Runtime
+) -> None:
+    ends = clock.now() + timedelta(days=2)
+    await customer.tell(
+        customer.plan(
+            status="trialing",
+            current_period_end=ends,
+            pending_tier="starter",
+            pending_change_at=ends,
+        )
+    )
+    await until(customer.notices, bool)
+    await tell_endings(running)
+    found = await until(customer.notices, lambda each: len(each) == 2)
+    (ending,) = [each for each in found if each.kind == "trial_ending"]
+    assert "the Starter plan is charged" in ending.text
+
+
 async def tell_endings(running: Runtime) -> None:
     """What the job does every half minute."""
     async with running.database.transaction() as db:

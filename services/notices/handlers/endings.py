@@ -42,7 +42,7 @@ def _due(row: OrganizationRow, now: datetime) -> list[Draft]:
     drafts = []
     trial, card = row.trial_ends_at, row.card_expires_at
     if _is_due(row.trial_notice_at, now) and trial and trial > now:
-        drafts.append(wording.trial_ending(trial, row.tier))
+        drafts.append(wording.trial_ending(trial, row.pending_tier or row.tier))
     if _is_due(row.card_notice_at, now) and card and card > now:
         drafts.append(wording.card_expiring(row.card_id or "", row.card_name or "card", card))
     return drafts

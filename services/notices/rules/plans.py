@@ -13,8 +13,12 @@ TRIAL_NOTICE_BEFORE = timedelta(days=3)
 
 
 def follow_plan(row: OrganizationRow, fact: PlanChanged, now: datetime) -> OrganizationRow:
-    """The row after the fact; a trial that ends at another time is to be told of anew."""
-    ends = fact.current_period_end if fact.status == "trialing" else None
+    """The row after the fact; a trial that ends at another time is to be told of anew.
+
+    One that is canceled is not: nothing is charged after it.
+    """
+    goes_on = fact.status == "trialing" and not fact.cancel_at_period_end
+    ends = fact.current_period_end if goes_on else None
     tell_at = row.trial_notice_at if ends == row.trial_ends_at else None
     if ends is not None and ends != row.trial_ends_at and ends > now:
         tell_at = ends - TRIAL_NOTICE_BEFORE
