@@ -238,6 +238,19 @@ def test_what_credit_notes_took_off_and_a_taxs_own_name_are_printed() -> None:
     assert sums[-2:] == [("Credit notes", "−$10.00"), ("Amount due", "$1,427.23")]
 
 
+def test_an_invoice_that_credit_notes_settled_does_not_say_that_anybody_paid() -> None:
+    due = {"status": "paid", "paid_at": NOVEMBER, "amount_due_cents": 0}
+    settled = document(**due, credited_cents=143_723)
+    said = sheet_of(settled)
+    assert (said.stamp, said.headline) == ("Settled", "Settled by credit notes on 1 November 2026")
+    assert ("Settled", "1 November 2026") in said.facts
+    assert "SETTLED " in text_of(render_pdf(settled))
+    partly = sheet_of(document(**due, credited_cents=100_000, amount_paid_cents=43_723))
+    assert (partly.stamp, partly.headline) == ("Paid", "$457.23 paid on 1 November 2026")
+    by_credits = sheet_of(document(**due, credits_applied_cents=145_723))
+    assert by_credits.headline == "$1,457.23 paid on 1 November 2026"
+
+
 async def test_a_drawing_that_breaks_is_told_without_what_was_to_be_drawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -158,6 +158,21 @@ async def test_a_credit_note_is_listed_and_drawn(customer: Customer) -> None:
     text = text_of((await customer.ask(rendering(customer, invoice))).content)
     assert "Credit notes −$10.00" in text
     assert "Amount due $20.00" in text
+    await customer.ask(
+        IssueCreditNote(
+            organization_id=customer.organization_id,
+            invoice_id=invoice.invoice_id,
+            credit_note_id="note-2",
+            kind="credit",
+            amount_cents=2000,
+            reason="Nor did the others.",
+            requested_by="operator",
+        )
+    )
+    text = text_of((await customer.ask(rendering(customer, invoice))).content)
+    assert "Settled by credit notes on " in text
+    assert "PAID" not in text
+    assert "Paid" not in text
     unknown = RenderCreditNote(organization_id="somebody", credit_note_id="note-1")
     assert await customer.refused(unknown) == (404, "credit_note_not_found")
 
@@ -233,6 +248,20 @@ def test_who_paid_and_what_was_given_back_is_said() -> None:
     assert invoice_document(row, [], {}, {}, None).payment_note == (
         "Paid. Thank you. $10.00 was given back."
     )
+
+
+@pytest.mark.parametrize(
+    ("credited", "paid", "said"),
+    [
+        (3000, 0, "Settled by credit notes."),
+        (1000, 2000, "Paid. Thank you."),
+        # Given after it was paid: documents of their own.
+        (3000, 3000, "Paid. Thank you."),
+    ],
+)
+def test_what_credit_notes_took_off_nobody_has_paid(credited: int, paid: int, said: str) -> None:
+    row = invoice_row(credited_cents=credited, amount_paid_cents=paid)
+    assert invoice_document(row, [], {}, {}, None).payment_note == said
 
 
 def test_stripes_invoice_is_printed_with_its_own_lines_and_todays_parties() -> None:

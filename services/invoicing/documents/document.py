@@ -68,3 +68,8 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True):
     amount_paid_cents: int = 0
     amount_due_cents: int = 0
     payment_note: str | None = None
+
+    @property
+    def settled_by_notes(self) -> bool:
+        """Whether credit notes took off all that was left to be paid, so that nobody paid it."""
+        return self.status == "paid" and self.credited_cents > 0 and not self.amount_paid_cents

@@ -111,6 +111,8 @@ def _paid_how(row: InvoiceRow, payment: PaymentRow | None) -> str | None:
         return f"Paid by {brand} ending in {payment.payment_method_last4}.{refunded}"
     if row.amount_due_cents == 0 and row.credits_applied_cents:
         return "Paid by credits."
+    if _lessened(row, 0) and not row.amount_paid_cents:
+        return "Settled by credit notes."
     return f"Paid. Thank you.{refunded}"
 
 

@@ -74,7 +74,7 @@ def sheet_of(document: InvoiceDocument) -> Sheet:
     return Sheet(
         title=TITLES[document.kind],
         number=clean(document.number),
-        stamp="Credit" if issued else STAMPS[document.status],
+        stamp="Credit" if issued else _stamp(document),
         tone="credit" if issued else document.status,
         headline=_headline(document),
         seller=_person(document.seller),
@@ -84,6 +84,10 @@ def sheet_of(document: InvoiceDocument) -> Sheet:
         sums=_sums(document),
         note=clean(document.payment_note) if document.payment_note else None,
     )
+
+
+def _stamp(document: InvoiceDocument) -> str:
+    return "Settled" if document.settled_by_notes else STAMPS[document.status]
 
 
 def clean(text: str) -> str:
@@ -132,7 +136,10 @@ def _headline(document: InvoiceDocument) -> str:
         return f"{money(document.total_cents, document.currency)} credited"
     if document.status == "paid":
         on = f" on {date(document.paid_at)}" if document.paid_at else ""
-        return f"{money(document.total_cents, document.currency)} paid{on}"
+        if document.settled_by_notes:
+            return f"Settled by credit notes{on}"
+        paid_cents = document.total_cents - document.credited_cents
+        return f"{money(paid_cents, document.currency)} paid{on}"
     by = f" by {date(document.due_at)}" if document.due_at else ""
     return f"{money(document.amount_due_cents, document.currency)} due{by}"
 
@@ -155,7 +162,7 @@ def _facts(document: InvoiceDocument) -> tuple[tuple[str, str], ...]:
         ("For invoice", document.corrects),
         ("Period", period(document.period_start, document.period_end)),
         ("Due", date(due) if due else None),
-        ("Paid", date(paid) if paid else None),
+        ("Settled" if document.settled_by_notes else "Paid", date(paid) if paid else None),
     )
     return tuple((label, clean(value)) for label, value in said if value)
 

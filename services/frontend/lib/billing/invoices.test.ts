@@ -42,11 +42,15 @@ test("why nothing is to pay is told, and what is left to pay otherwise", () => {
 test("an invoice says how its payment stands", () => {
   expect(paymentLine(anInvoice())).toBe("Due Nov 8, 2026");
   expect(paymentLine(anInvoice({ status: "past_due" }))).toBe("Was due Nov 8, 2026");
-  const paid = anInvoice({ status: "paid", paid_at: "2026-11-02T09:00:00Z" });
+  const paid = anInvoice({ status: "paid", amount_paid: 30, paid_at: "2026-11-02T09:00:00Z" });
   expect(paymentLine(paid)).toBe("Paid Nov 2, 2026");
   expect(paymentLine({ ...paid, amount_refunded: 5 })).toBe("$5.00 refunded");
-  expect(paymentLine({ ...paid, amount_due: 0 })).toBe("Covered by credits");
-  expect(paymentLine({ ...paid, amount_due: 0, total: 0 })).toBe("Nothing to pay");
+  expect(paymentLine({ ...paid, amount_due: 0, amount_paid: 0 })).toBe("Covered by credits");
+  expect(paymentLine({ ...paid, amount_due: 0, amount_paid: 0, total: 0 })).toBe("Nothing to pay");
+  expect(paymentLine({ ...paid, amount_credited: 30, amount_paid: 0 })).toBe(
+    "Settled by credit notes",
+  );
+  expect(paymentLine({ ...paid, amount_credited: 10, amount_paid: 20 })).toBe("Paid Nov 2, 2026");
   const voided = anInvoice({ status: "void", voided_at: "2026-11-03T09:00:00Z" });
   expect(paymentLine(voided)).toBe("Voided Nov 3, 2026");
 });

@@ -56,7 +56,9 @@ export function paymentLine(invoice: InvoiceResponse): string {
   if (invoice.status === "paid") {
     if (invoice.amount_refunded > 0) return `${formatMoney(invoice.amount_refunded)} refunded`;
     if (invoice.total === 0) return "Nothing to pay";
-    return invoice.amount_due === 0 ? "Covered by credits" : `Paid ${formatDate(invoice.paid_at)}`;
+    if (invoice.amount_due === 0) return "Covered by credits";
+    if (invoice.amount_paid === 0) return "Settled by credit notes";
+    return `Paid ${formatDate(invoice.paid_at)}`;
   }
   if (invoice.status === "void") return `Voided ${formatDate(invoice.voided_at)}`;
   if (!invoice.due_date) return "";
