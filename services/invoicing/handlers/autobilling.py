@@ -168,7 +168,9 @@ async def _try_now(db: Db, profile: ProfileRow, rows: Sequence[DunningRow]) -> l
 
 
 async def remind(db: Db) -> Sequence[Event]:
-    """Remind of what is due soon; from its due date on, an invoice is past due."""
+    """Remind of what is due soon; from its due date on, an invoice is past due. An account that is
+    parked is reminded when it is released.
+    """
     events: list[Event] = []
     for organization_id, invoice_id in await list_due_reminders(db, db.now, MOST_AT_ONCE):
         profile = await lock_profile(db, organization_id)
@@ -176,7 +178,7 @@ async def remind(db: Db) -> Sequence[Event]:
         invoice = await find_invoice(db, [organization_id], invoice_id)
         if row is None or row.next_reminder_at is None or row.next_reminder_at > db.now:
             continue
-        if invoice is not None and invoice.due_at is not None:
+        if invoice is not None and invoice.due_at is not None and profile.parked_reason is None:
             events.extend(await _remind(db, profile, invoice, row))
     return events
 

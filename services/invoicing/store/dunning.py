@@ -35,8 +35,9 @@ SELECT * FROM due ORDER BY organization_id, invoice_id
 """
 _DUE_REMINDERS = """
 WITH due AS (
-    SELECT organization_id, invoice_id FROM dunning
-    WHERE next_reminder_at <= $1 ORDER BY next_reminder_at LIMIT $2
+    SELECT d.organization_id, d.invoice_id FROM dunning d
+    JOIN billing_profiles p ON p.organization_id = d.organization_id AND p.parked_reason IS NULL
+    WHERE d.next_reminder_at <= $1 ORDER BY d.next_reminder_at LIMIT $2
 )
 SELECT * FROM due ORDER BY organization_id, invoice_id
 """
@@ -51,7 +52,8 @@ _NEXT_DUE = """
 SELECT least(
     (SELECT min(d.next_attempt_at) FROM dunning d
      JOIN billing_profiles p ON p.organization_id = d.organization_id AND p.parked_reason IS NULL),
-    (SELECT min(next_reminder_at) FROM dunning)
+    (SELECT min(d.next_reminder_at) FROM dunning d
+     JOIN billing_profiles p ON p.organization_id = d.organization_id AND p.parked_reason IS NULL)
 )
 """
 # Unpaid invoices of one organization that a new card is tried on.

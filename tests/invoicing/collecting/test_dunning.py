@@ -1,12 +1,14 @@
 """Auto-billing and what follows when it fails: retries, reminders, suspension and its lifting."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from services.invoicing.app import means
+from services.invoicing.handlers import autobilling
 from services.invoicing.rules.dunning import is_hard, next_attempt
-from services.invoicing.store.dunning import find_dunning
+from services.invoicing.store.dunning import find_dunning, next_due
 from shared.contracts.invoicing import (
     AccountReinstated,
     AccountSuspended,
@@ -34,6 +36,38 @@ async def test_auto_billing_charges_at_finalization_without_the_customer(automat
     assert automatic.facts(PaymentFailed) == []
     async with means.database.read() as db:
         assert await find_dunning(db, automatic.organization_id, invoice_id) is None
+
+
+async def test_an_account_that_is_parked_is_reminded_when_it_is_released(debtor: Debtor) -> None:
+    invoice_id = await debtor.owes()
+    await debtor.park("its numbers do not agree")
+    await debtor.pass_days(4)
+    await debtor.pass_days(4)
+    assert debtor.facts(PaymentReminder) == []
+    assert (await debtor.row(invoice_id)).status == "open"
+    async with means.database.read() as db:
+        due = await next_due(db)
+    assert due is None or due > debtor.clock.now()
+    await debtor.park(None)
+    await debtor.do_what_is_due()
+    [late] = await debtor.told_of(PaymentReminder)
+    assert (late["kind"], late["amount_due_cents"]) == ("past_due", 5000)
+    assert (await debtor.row(invoice_id)).status == "past_due"
+
+
+async def test_what_is_parked_between_a_look_and_its_reminder_is_not_reminded_of(
+    debtor: Debtor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice_id = await debtor.owes()
+    await debtor.park("its numbers do not agree")
+
+    async def seen_before(*_: Any) -> list[tuple[str, str]]:
+        return [(debtor.organization_id, invoice_id)]
+
+    monkeypatch.setattr(autobilling, "list_due_reminders", seen_before)
+    await debtor.pass_days(8)
+    assert debtor.facts(PaymentReminder) == []
+    assert (await debtor.row(invoice_id)).status == "open"
 
 
 async def test_without_auto_billing_it_stays_open_and_is_only_reminded_of(debtor: Debtor) -> None:
