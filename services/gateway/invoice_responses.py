@@ -40,6 +40,7 @@ class InvoiceResponse(ApiResponse, frozen=True, kw_only=True):
     """An invoice: subtotal - discount + tax = total; total - credits applied = amount due.
 
     `amount_due` stays when it is paid. With `stripe_invoice_id` it is one of Stripe's.
+    `amount_disputed` is what the customer's bank holds back or has taken of what was paid.
     """
 
     id: str
@@ -69,6 +70,7 @@ class InvoiceResponse(ApiResponse, frozen=True, kw_only=True):
     amount_refunded: float
     amount_credited: float
     voided_at: datetime | None
+    amount_disputed: float
 
 
 class UpcomingInvoiceResponse(ApiResponse, frozen=True, kw_only=True):

@@ -70,6 +70,7 @@ def invoice_response(invoice: Invoice, billing_account_id: str) -> InvoiceRespon
         amount_refunded=dollars_of_cents(invoice.amount_refunded_cents),
         amount_credited=dollars_of_cents(invoice.credited_cents),
         voided_at=invoice.voided_at,
+        amount_disputed=dollars_of_cents(invoice.amount_disputed_cents),
     )
 
 

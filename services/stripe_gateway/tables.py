@@ -106,10 +106,14 @@ charges = Table(
     Column("failure_message", Text),
     Column("client_secret", Text),
     Column("refunded_cents", Integer, nullable=False, server_default=text("0")),
+    Column("disputed_cents", Integer, nullable=False, server_default=text("0")),
     Column("version", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", Moment, nullable=False),
     Column("succeeded_at", Moment),
     CheckConstraint("refunded_cents BETWEEN 0 AND amount_cents", name="charges_refunded"),
+    CheckConstraint(
+        "disputed_cents BETWEEN 0 AND amount_cents - refunded_cents", name="charges_disputed"
+    ),
     Index(
         "charges_under_way",
         "created_at",

@@ -107,7 +107,8 @@ class Invoice(Reply, frozen=True, kw_only=True):
 
     subtotal − discount + tax = total; total − credits applied = amount due, which stays when it is
     paid. A draft's number is `DRAFT-<short id>`. `usage_until` is the cut-off by event time,
-    `learned_until` by arrival.
+    `learned_until` by arrival. `amount_disputed_cents` is what a bank holds back or has taken of
+    what was paid.
     """
 
     invoice_id: str
@@ -140,6 +141,7 @@ class Invoice(Reply, frozen=True, kw_only=True):
     voided_at: datetime | None
     created_at: datetime
     version: int
+    amount_disputed_cents: int = 0
 
 
 class Invoices(Reply, frozen=True, kw_only=True):

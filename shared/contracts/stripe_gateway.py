@@ -209,7 +209,9 @@ class PurchaseReversed(Event, frozen=True, kw_only=True):
 
 
 class Charge(Reply, frozen=True, kw_only=True):
-    """One attempt to collect. `client_secret` only with `requires_action`."""
+    """One attempt to collect. `client_secret` only with `requires_action`. `disputed_cents` is what
+    the customer's bank holds back or has taken: no inquiry, and nothing once a dispute is won.
+    """
 
     charge_id: str
     stripe_payment_intent_id: str | None
@@ -224,6 +226,7 @@ class Charge(Reply, frozen=True, kw_only=True):
     client_secret: str | None = None
     created_at: datetime
     succeeded_at: datetime | None = None
+    disputed_cents: int = 0
 
 
 class CollectPayment(Request[Charge], frozen=True, kw_only=True):
@@ -305,7 +308,8 @@ class StripeInvoice(Contract, frozen=True, kw_only=True):
     """A finalized invoice of Stripe's: of a subscription, or the receipt of a purchase. At most
     100 lines are told; `lines_left_out` says that there are more. `attempted` is whether
     collecting it was tried. What is due may differ from the total by a balance kept at Stripe.
-    What was refunded is of the payments that paid it, or on its way back.
+    What was refunded is of the payments that paid it, or on its way back; what is disputed is what
+    banks hold back or have taken of them.
     """
 
     stripe_invoice_id: str
@@ -330,6 +334,7 @@ class StripeInvoice(Contract, frozen=True, kw_only=True):
     voided_at: datetime | None
     created_at: datetime
     amount_refunded_cents: int = 0
+    amount_disputed_cents: int = 0
 
 
 class StripeInvoiceChanged(Event, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ INVOICE = Invoice(
     amount_paid_cents=0,
     amount_refunded_cents=0,
     credited_cents=1,
+    amount_disputed_cents=1998,
     currency="usd",
     lines=(
         InvoiceLine(

@@ -86,6 +86,7 @@ SHOWN = {
     "amount_refunded": 0.0,
     "amount_credited": 0.01,
     "voided_at": None,
+    "amount_disputed": 19.98,
 }
 PAID = {
     "id": "payment-1",

@@ -227,6 +227,7 @@ export function anInvoice(changes: Partial<InvoiceResponse> = {}): InvoiceRespon
     amount_paid: 0,
     amount_refunded: 0,
     amount_credited: 0,
+    amount_disputed: 0,
     currency: "usd",
     line_items: [
       {

@@ -101,19 +101,23 @@ def _lessened(row: InvoiceRow, due: int) -> int:
 def _paid_how(row: InvoiceRow, payment: PaymentRow | None) -> str | None:
     if row.status == "void":
         return None
-    refunded = (
-        f" {money(row.amount_refunded_cents, row.currency)} was given back."
-        if row.amount_refunded_cents
-        else ""
-    )
+    gone = _gone_again(row)
     if payment is not None and payment.payment_method_last4:
         brand = (payment.payment_method_brand or "card").replace("_", " ").capitalize()
-        return f"Paid by {brand} ending in {payment.payment_method_last4}.{refunded}"
+        return f"Paid by {brand} ending in {payment.payment_method_last4}.{gone}"
     if row.amount_due_cents == 0 and row.credits_applied_cents:
         return "Paid by credits."
     if _lessened(row, 0) and not row.amount_paid_cents:
         return "Settled by credit notes."
-    return f"Paid. Thank you.{refunded}"
+    return f"Paid. Thank you.{gone}"
+
+
+def _gone_again(row: InvoiceRow) -> str:
+    told = (
+        (row.amount_refunded_cents, "was given back"),
+        (row.amount_disputed_cents, "is disputed by your bank"),
+    )
+    return "".join(f" {money(cents, row.currency)} {said}." for cents, said in told if cents)
 
 
 def _line(line: LineRow) -> DocumentLine:

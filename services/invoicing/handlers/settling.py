@@ -43,7 +43,7 @@ async def keep_charge(
         return await _collected(db, profile, invoice, after)
     events: list[Event] = [await _save(db, profile, invoice, after)]
     if after.status in COLLECTED and not after.surplus:
-        events.extend(await _refunded(db, profile, invoice, after))
+        events.extend(await _reversed(db, profile, invoice, after))
     elif after.automatic and after.status != before.status and before.status == "pending":
         events.extend(await dunning.note_failure(db, profile, invoice, after))
     return events
@@ -93,10 +93,10 @@ async def _collected(
         return [await _save(db, profile, invoice, surplus), await give_back(db, invoice, surplus)]
     paid = await mark_paid(db, profile, invoice, payment.amount_cents)
     events = [await _save(db, profile, invoice, payment), *paid]
-    if payment.refunded_cents:
+    if payment.refunded_cents or payment.disputed_cents:
         # Both came in one word, and the word of the first alone is out of date when it comes.
         invoice = await get_invoice(db, profile.organization_id, invoice.invoice_id)
-        events += await _refunded(db, profile, invoice, payment)
+        events += await _reversed(db, profile, invoice, payment)
     return events
 
 
@@ -117,17 +117,19 @@ async def mark_paid(
     return [invoice_changed(paid, profile), invoice_paid(paid), *lifted]
 
 
-async def _refunded(
+async def _reversed(
     db: Db, profile: ProfileRow, invoice: InvoiceRow, payment: PaymentRow
 ) -> Sequence[Event]:
-    """What was given back of an invoice is what was given back of the attempt that paid it."""
-    if invoice.amount_refunded_cents == payment.refunded_cents:
-        return ()
-    changed = msgspec.structs.replace(
+    """What was given back of an invoice, or is disputed, is what was or is of the attempt that paid
+    it; of its own invoices Stripe tells itself.
+    """
+    gone = msgspec.structs.replace(
         invoice,
         amount_refunded_cents=payment.refunded_cents,
-        version=invoice.version + 1,
-        updated_at=db.now,
+        amount_disputed_cents=payment.disputed_cents,
     )
+    if invoice.kind == "stripe" or gone == invoice:
+        return ()
+    changed = msgspec.structs.replace(gone, version=invoice.version + 1, updated_at=db.now)
     await save_invoices(db, [changed])
     return [invoice_changed(changed, profile)]

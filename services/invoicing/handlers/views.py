@@ -101,6 +101,7 @@ def invoice_of(row: InvoiceRow, lines: Sequence[LineRow], owner: ProfileRow | No
         amount_due_cents=row.amount_due_cents,
         amount_paid_cents=row.amount_paid_cents,
         amount_refunded_cents=row.amount_refunded_cents,
+        amount_disputed_cents=row.amount_disputed_cents,
         credited_cents=row.credited_cents,
         currency=row.currency,
         lines=tuple(_line(line) for line in lines),

@@ -25,12 +25,21 @@ CORRECTED = Refusal(
 )
 DRAFT = Refusal(code="invoice_draft", detail="A draft is corrected before it is final.")
 UNPAID = Refusal(code="invoice_unpaid", detail="Nothing was paid that could be refunded.")
+DISPUTED = Refusal(
+    code="invoice_disputed",
+    detail=(
+        "The customer's bank holds back or has taken what was paid for this invoice: nothing of it"
+        " can be given back."
+    ),
+)
 
 
 def void_refusal(invoice: InvoiceRow) -> Refusal | None:
     """Why an invoice may not be taken back; None when it may."""
     if invoice.kind != "usage":
         return NOT_OURS
+    if invoice.amount_disputed_cents:
+        return DISPUTED
     refusals = {"void": VOID, "paid": PAID}
     if invoice.status in refusals:
         return refusals[invoice.status]
@@ -41,7 +50,7 @@ def correction(
     invoice: InvoiceRow, kind: CreditNoteKind, cents: int, refunded_by_notes_cents: int
 ) -> Correction | Refusal:
     """How a credit note of this kind comes about, never beyond what the invoice came to; what was
-    refunded otherwise, as on Stripe's pages, counts as well.
+    refunded otherwise, as on Stripe's pages, counts as well, and what a bank holds back.
     """
     if invoice.kind != "usage":
         return NOT_OURS
@@ -49,18 +58,25 @@ def correction(
         return DRAFT if invoice.status == "draft" else VOID
     is_paid = invoice.status == "paid"
     elsewhere = max(0, invoice.amount_refunded_cents - refunded_by_notes_cents)
-    uncorrected = invoice.total_cents - invoice.credited_cents - elsewhere
+    gone = elsewhere + invoice.amount_disputed_cents
+    uncorrected = invoice.total_cents - invoice.credited_cents - gone
     if kind == "refund":
-        left = min(invoice.amount_paid_cents - invoice.amount_refunded_cents, uncorrected)
-        if not is_paid or left <= 0:
-            return UNPAID
-        return "refund" if cents <= left else _beyond(left)
+        return _refund(invoice, cents, uncorrected)
     if is_paid:
         return "grant" if cents <= uncorrected else _beyond(max(0, uncorrected))
     left = invoice.amount_due_cents - invoice.amount_paid_cents - invoice.credited_cents
     if cents > left:
         return _beyond(left)
     return "lessen" if is_collectable(left - cents) else _too_little(left)
+
+
+def _refund(invoice: InvoiceRow, cents: int, uncorrected_cents: int) -> Correction | Refusal:
+    if invoice.amount_disputed_cents:
+        return DISPUTED
+    left = min(invoice.amount_paid_cents - invoice.amount_refunded_cents, uncorrected_cents)
+    if invoice.status != "paid" or left <= 0:
+        return UNPAID
+    return "refund" if cents <= left else _beyond(left)
 
 
 def with_credited(invoice: InvoiceRow, cents: int) -> InvoiceRow:

@@ -34,6 +34,7 @@ def mirrored_invoice(
     """An invoice of Stripe's as it stands; what was noted about it here is kept."""
     due_cents = max(0, told.amount_due_cents)
     paid_cents = min(max(0, told.amount_paid_cents), due_cents)
+    refunded_cents = min(told.amount_refunded_cents, paid_cents)
     row = InvoiceRow(
         organization_id=organization_id,
         invoice_id=before.invoice_id if before else invoice_id,
@@ -54,7 +55,8 @@ def mirrored_invoice(
         credits_applied_cents=max(0, told.total_cents - due_cents),
         amount_due_cents=due_cents,
         amount_paid_cents=paid_cents,
-        amount_refunded_cents=min(told.amount_refunded_cents, paid_cents),
+        amount_refunded_cents=refunded_cents,
+        amount_disputed_cents=min(told.amount_disputed_cents, paid_cents - refunded_cents),
         due_at=told.due_at,
         finalized_at=told.finalized_at,
         paid_at=told.paid_at if told.status == "paid" else None,

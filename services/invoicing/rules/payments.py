@@ -60,7 +60,7 @@ def stands_like(
     """An attempt after a word about its charge: a fact with its version, or an answer without.
 
     Money that was collected stays so: whatever else comes later is out of date, except, as a
-    fact, what was given back of it.
+    fact, what was given back of it or is disputed.
     """
     if version is not None and version <= payment.charge_version:
         return payment
@@ -80,11 +80,22 @@ def stands_like(
         payment_method_last4=charge.payment_method_last4 or payment.payment_method_last4,
         failure_code=charge.failure_code if failed else None,
         failure_message=charge.failure_message if failed else None,
-        refunded_cents=charge.refunded_cents if status in COLLECTED else 0,
+        **_gone_again(payment, charge, status, is_fact=version is not None),
         succeeded_at=(payment.succeeded_at or charge.succeeded_at or at)
         if status in COLLECTED
         else None,
     )
+
+
+def _gone_again(
+    payment: PaymentRow, charge: Charge, status: ChargeStatus, *, is_fact: bool
+) -> dict[str, int]:
+    """What of it was given back or is disputed, where that is told; only facts are in order."""
+    if status not in COLLECTED:
+        return {"refunded_cents": 0, "disputed_cents": 0}
+    if payment.status in COLLECTED and not is_fact:
+        return {}
+    return {"refunded_cents": charge.refunded_cents, "disputed_cents": charge.disputed_cents}
 
 
 def _status_after(before: ChargeStatus, told: ChargeStatus, *, is_fact: bool) -> ChargeStatus:

@@ -38,6 +38,8 @@ payments = Table(
     Column("failure_code", Text),
     Column("failure_message", Text),
     Column("refunded_cents", BigInteger, nullable=False, server_default=NONE_YET),
+    # What the customer's bank holds back or has taken.
+    Column("disputed_cents", BigInteger, nullable=False, server_default=NONE_YET),
     Column("charge_version", BigInteger, nullable=False, server_default=NONE_YET),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     Column("created_at", Moment, nullable=False),
@@ -49,6 +51,9 @@ payments = Table(
     ),
     CheckConstraint(
         "amount_cents > 0 AND refunded_cents BETWEEN 0 AND amount_cents", name="payments_amounts"
+    ),
+    CheckConstraint(
+        "disputed_cents BETWEEN 0 AND amount_cents - refunded_cents", name="payments_disputed"
     ),
     # The last line of "N parallel pays make one charge", and of "one successful charge an invoice".
     Index(

@@ -133,6 +133,7 @@ class InvoiceRow(msgspec.Struct, frozen=True, kw_only=True):
     amount_due_cents: int
     amount_paid_cents: int = 0
     amount_refunded_cents: int = 0
+    amount_disputed_cents: int = 0
     credited_cents: int = 0
     seller: dict[str, Any] | None = None
     buyer: dict[str, Any] | None = None
@@ -203,6 +204,7 @@ class PaymentRow(msgspec.Struct, frozen=True, kw_only=True):
     failure_code: str | None = None
     failure_message: str | None = None
     refunded_cents: int = 0
+    disputed_cents: int = 0
     charge_version: int = 0
     version: int = 1
     created_at: datetime

@@ -144,6 +144,7 @@ invoices = Table(
     Column("amount_due_cents", BigInteger, nullable=False),
     Column("amount_paid_cents", BigInteger, nullable=False, server_default=NONE_YET),
     Column("amount_refunded_cents", BigInteger, nullable=False, server_default=NONE_YET),
+    Column("amount_disputed_cents", BigInteger, nullable=False, server_default=NONE_YET),
     Column("credited_cents", BigInteger, nullable=False, server_default=NONE_YET),
     # Seller and buyer as they were when it became final.
     Column("seller", JSONB),
@@ -176,6 +177,10 @@ invoices = Table(
         " AND amount_refunded_cents BETWEEN 0 AND amount_paid_cents"
         " AND credits_applied_cents >= 0 AND credited_cents >= 0",
         name="invoices_amounts",
+    ),
+    CheckConstraint(
+        "amount_disputed_cents BETWEEN 0 AND amount_paid_cents - amount_refunded_cents",
+        name="invoices_disputed",
     ),
     CheckConstraint(
         "kind = 'stripe' OR (status = 'draft') = (finalized_at IS NULL)"

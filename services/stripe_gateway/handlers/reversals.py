@@ -48,7 +48,7 @@ async def keep_reversals(
         taken = min(purchase.amount_cents, given_back + withdrawn(all_disputes))
         events.extend(await _purchase_reversed(db, purchase, taken, all_disputes))
     if charge is not None:
-        events.extend(await _charge_refunded(db, charge, given_back))
+        events.extend(await _charge_reversed(db, charge, given_back, withdrawn(all_disputes)))
     return events
 
 
@@ -149,12 +149,20 @@ async def _purchase_reversed(
     )
 
 
-async def _charge_refunded(db: Db, charge: Row[Any], given_back: int) -> Sequence[Event]:
+async def _charge_reversed(
+    db: Db, charge: Row[Any], given_back: int, held_back: int
+) -> Sequence[Event]:
     # The row was locked before the payment was written down, so it is read again.
     row = await charges.lock_charge(db, charge.organization_id, charge.charge_id)
     if row is None or row.succeeded_at is None:
         return ()
     refunded_cents = min(row.amount_cents, given_back)
-    status = refunded_status(row.amount_cents, refunded_cents)
-    changed = await charges.set_charge(db, row, refunded_cents=refunded_cents, status=status)
+    changed = await charges.set_charge(
+        db,
+        row,
+        refunded_cents=refunded_cents,
+        # Together they are no more than was paid.
+        disputed_cents=min(row.amount_cents - refunded_cents, held_back),
+        status=refunded_status(row.amount_cents, refunded_cents),
+    )
     return () if changed is None else (charge_changed(changed, db),)

@@ -22,6 +22,7 @@ FIELDS = {
     "failure_code": "failure_code",
     "failure_message": "failure_message",
     "refunded_cents": "refunded_cents",
+    "disputed_cents": "disputed_cents",
     "client_secret": "client_secret",
     "created_at": "created_at",
     "succeeded_at": "succeeded_at",

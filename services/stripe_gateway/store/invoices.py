@@ -4,8 +4,8 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from services.stripe_gateway.rules.states import NOT_GIVEN_BACK
-from services.stripe_gateway.tables import invoice_payments, refunds, stripe_invoices
+from services.stripe_gateway.rules.states import NOT_GIVEN_BACK, WITHDRAWN
+from services.stripe_gateway.tables import disputes, invoice_payments, refunds, stripe_invoices
 from shared.contracts.stripe_gateway import StripeInvoice
 from shared.database import Db
 
@@ -67,6 +67,22 @@ async def sum_refunded(db: Db, organization_id: str, stripe_invoice_id: str) -> 
             invoice_payments.c.organization_id == organization_id,
             invoice_payments.c.stripe_invoice_id == stripe_invoice_id,
             refunds.c.status_at_stripe.not_in(NOT_GIVEN_BACK),
+        )
+    )
+    return int(found.scalar_one())
+
+
+async def sum_disputed(db: Db, organization_id: str, stripe_invoice_id: str) -> int:
+    """Cents of an invoice's payments that banks hold back or have taken."""
+    found = await db.execute(
+        select(func.coalesce(func.sum(disputes.c.amount_cents), 0))
+        .join(
+            invoice_payments, invoice_payments.c.payment_intent_id == disputes.c.payment_intent_id
+        )
+        .where(
+            invoice_payments.c.organization_id == organization_id,
+            invoice_payments.c.stripe_invoice_id == stripe_invoice_id,
+            disputes.c.status_at_stripe.in_(WITHDRAWN),
         )
     )
     return int(found.scalar_one())

@@ -146,6 +146,7 @@ export function InvoiceSums({ invoice }: { invoice: InvoiceResponse }) {
       )}
       {invoice.amount_paid > 0 && <Sum label="Paid" amount={invoice.amount_paid} />}
       {invoice.amount_refunded > 0 && <Sum label="Refunded" amount={invoice.amount_refunded} />}
+      {invoice.amount_disputed > 0 && <Sum label="Disputed" amount={invoice.amount_disputed} />}
     </dl>
   );
 }

@@ -73,6 +73,20 @@ test("details show lines and sums as the server counted them", async () => {
   }
 });
 
+test.each([
+  [0, false],
+  [12.5, true],
+])("details show what a bank disputes, if it does: %d", async (amount, isShown) => {
+  const disputed = anInvoice({ status: "paid", amount_paid: 30, amount_disputed: amount });
+  server.use(http.get(`${API}/invoices/inv_1`, () => HttpResponse.json(disputed)));
+  renderSignedIn(<InvoiceList />);
+  await userEvent.click((await screen.findAllByRole("button", { name: NUMBER }))[0] as HTMLElement);
+  const dialog = await screen.findByRole("dialog", { name: NUMBER });
+  await within(dialog).findByText("Workflows");
+  expect(within(dialog).queryByText("Disputed") !== null).toBe(isShown);
+  expect(within(dialog).queryByText("$12.50") !== null).toBe(isShown);
+});
+
 test("a declined card is told with its reason, and nothing is said to be paid", async () => {
   const asked: unknown[] = [];
   server.use(

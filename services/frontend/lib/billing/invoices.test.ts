@@ -51,6 +51,9 @@ test("an invoice says how its payment stands", () => {
     "Settled by credit notes",
   );
   expect(paymentLine({ ...paid, amount_credited: 10, amount_paid: 20 })).toBe("Paid Nov 2, 2026");
+  expect(paymentLine({ ...paid, amount_disputed: 30 })).toBe("$30.00 disputed");
+  expect(paymentLine({ ...paid, amount_refunded: 5, amount_disputed: 25 })).toBe("$25.00 disputed");
+  expect(paymentLine({ ...paid, amount_disputed: 0 })).toBe("Paid Nov 2, 2026");
   const voided = anInvoice({ status: "void", voided_at: "2026-11-03T09:00:00Z" });
   expect(paymentLine(voided)).toBe("Voided Nov 3, 2026");
 });

@@ -53,17 +53,20 @@ export function invoiceDate(invoice: InvoiceResponse): string {
 
 /** What is known about its payment, in a few words. */
 export function paymentLine(invoice: InvoiceResponse): string {
-  if (invoice.status === "paid") {
-    if (invoice.amount_refunded > 0) return `${formatMoney(invoice.amount_refunded)} refunded`;
-    if (invoice.total === 0) return "Nothing to pay";
-    if (invoice.amount_due === 0) return "Covered by credits";
-    if (invoice.amount_paid === 0) return "Settled by credit notes";
-    return `Paid ${formatDate(invoice.paid_at)}`;
-  }
+  if (invoice.status === "paid") return paidLine(invoice);
   if (invoice.status === "void") return `Voided ${formatDate(invoice.voided_at)}`;
   if (!invoice.due_date) return "";
   const was = invoice.status === "past_due" ? "Was due" : "Due";
   return `${was} ${formatDate(invoice.due_date)}`;
+}
+
+function paidLine(invoice: InvoiceResponse): string {
+  if (invoice.amount_disputed > 0) return `${formatMoney(invoice.amount_disputed)} disputed`;
+  if (invoice.amount_refunded > 0) return `${formatMoney(invoice.amount_refunded)} refunded`;
+  if (invoice.total === 0) return "Nothing to pay";
+  if (invoice.amount_due === 0) return "Covered by credits";
+  if (invoice.amount_paid === 0) return "Settled by credit notes";
+  return `Paid ${formatDate(invoice.paid_at)}`;
 }
 
 /** Sums from the subtotal down to what is due; those that change nothing are left out. */

@@ -7,7 +7,7 @@ from msgspec import Struct
 from services.stripe_gateway.handlers.charges import keep_intent
 from services.stripe_gateway.handlers.looks.look import LookState, NotKnownYet, SetAside, Written
 from services.stripe_gateway.handlers.reversals import keep_reversals
-from services.stripe_gateway.handlers.telling import tell_refunded
+from services.stripe_gateway.handlers.telling import tell_reversed
 from services.stripe_gateway.handlers.workshop import Workshop
 from services.stripe_gateway.rules.objects import Dispute, Intent, Refund
 from services.stripe_gateway.rules.states import is_abandoned
@@ -134,7 +134,7 @@ async def keep_view(db: Db, view: ReversalView) -> Sequence[Event]:
         )
     )
     if view.invoice_id is not None:
-        events.extend(await tell_refunded(db, organization_id, intent.id, view.invoice_id))
+        events.extend(await tell_reversed(db, organization_id, intent.id, view.invoice_id))
     return events
 
 
