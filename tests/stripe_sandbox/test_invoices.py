@@ -98,6 +98,22 @@ async def test_what_is_void_or_written_off_is_so_for_good(
     assert paid.status == "paid"
 
 
+async def test_what_a_balance_has_paid_of_a_void_invoice_is_the_customers_again(
+    client: stripe.StripeClient,
+) -> None:
+    customer = await add_customer(client, balance=-300)
+    draft = await draft_of(client, customer.id, 900)
+    opened = await client.v1.invoices.finalize_invoice_async(draft.id)
+    assert (opened.amount_due, opened.ending_balance) == (600, 0)
+    await client.v1.invoices.void_invoice_async(draft.id)
+    assert (await client.v1.customers.retrieve_async(customer.id)).balance == -300
+    changes = await client.v1.customers.balance_transactions.list_async(customer.id)
+    assert [(each.type, each.amount) for each in changes.data] == [
+        ("unapplied_from_invoice", -300),
+        ("applied_to_invoice", 300),
+    ]
+
+
 async def test_a_finalized_invoice_does_not_change(client: stripe.StripeClient) -> None:
     customer = await add_customer(client)
     draft = await draft_of(client, customer.id, 900)

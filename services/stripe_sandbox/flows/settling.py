@@ -2,6 +2,7 @@
 
 from services.stripe_sandbox.errors import Body, invalid
 from services.stripe_sandbox.flows import paying
+from services.stripe_sandbox.objects.customer import balance_transaction
 from services.stripe_sandbox.work import Work
 
 # When a payment that failed is tried again, counted from the last attempt.
@@ -61,7 +62,19 @@ def void(work: Work, body: Body) -> Body:
     """An invoice that was finalized is taken back. Raises StripeError when it is settled."""
     if body["status"] not in {"open", "uncollectible"}:
         raise invalid(f"You can only void open invoices; this one is {body['status']}.")
+    _unapply_balance(work, body)
     return _end(work, body, "void", "voided_at", "void_invoice", "invoice.voided")
+
+
+def _unapply_balance(work: Work, body: Body) -> None:
+    """What the customer's balance has paid of an invoice that is taken back is theirs again."""
+    change = body["starting_balance"] - body["ending_balance"]
+    if change:
+        customer = work.get("customer", body["customer"], "customer")
+        customer["balance"] += change
+        work.save(customer, "customer.updated")
+        kind, currency, now = "unapplied_from_invoice", body["currency"], work.now(body)
+        work.add(balance_transaction(customer, change, kind, currency, now, invoice=body["id"]))
 
 
 def mark_uncollectible(work: Work, body: Body) -> Body:
