@@ -31,7 +31,10 @@ from tests.stripe_gateway.test_subscriptions import (
     STARTER,
     TEAM,
     change,
+    invoices_of,
     mirrored,
+    pass_at_stripe,
+    renewed_just_now,
     subscribe,
     use_card_that_is_declined,
 )
@@ -207,6 +210,17 @@ async def given_back_once(shop: Shop, organization: str, changed: Any, before: P
     assert await back() == [-PRO[1]]
 
 
+async def charged_for_the_first_period_only(
+    shop: Shop, organization: str, changed: Any, before: Prepared
+) -> None:
+    clock, renewed = before
+    assert changed.status == "canceled"
+    await pass_at_stripe(shop, clock, 3 * 3600)
+    assert [each.status for each in await invoices_of(shop, renewed)] == ["void", "paid"]
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [PRO[1]]
+    await as_at_stripe(shop, organization, changed)
+
+
 async def begin_to_save(shop: Shop, organization: str, _: Prepared) -> SetupIntent:
     return await shop.settled(
         CreateSetupIntent(organization_id=organization, requested_by="user-1")
@@ -266,6 +280,12 @@ OPERATIONS = {
         give_back,
         given_back_once,
         ("stripe.cancel_now", "stripe.refund", "step.called", "outbox.leased"),
+    ),
+    "cancel_now of what renews": Operation(
+        renewed_just_now,
+        cancel_now,
+        charged_for_the_first_period_only,
+        ("stripe.finalize_invoice", "stripe.void_invoice", "stripe.cancel_now", "step.called"),
     ),
     "resume": Operation(ending, resume, updated_once, CHANGE),
     "setup intent": Operation(customer_only, begin_to_save, one_setup_intent, STEP),

@@ -455,6 +455,101 @@ async def test_a_renewal_is_told_once_with_its_money_and_its_new_period(
     assert sorted(m.amount_cents for m in moved) == [2900, 7900]
 
 
+async def subscribe_on_a_clock(shop: Shop, organization: str) -> tuple[str, StripeSubscription]:
+    """Subscribed to pro where a test clock tells the time; answers the clock's id, too."""
+    clock = await open_clocked_account(shop, organization)
+    page = await shop.ask(shop.order(organization, 7900, kind="subscription", tier="pro"))
+    await shop.pay(page.checkout_url)
+    return clock, await mirrored(shop, organization, lambda found: found.status == "active")
+
+
+async def pass_at_stripe(shop: Shop, clock: str, seconds: int) -> None:
+    """Have so much time pass on a test clock, and have everything be told."""
+    clocks = shop.stripe.test_helpers.test_clocks
+    now = (await clocks.retrieve_async(clock)).frozen_time
+    await clocks.advance_async(clock, {"frozen_time": now + seconds})
+    await shop.delivered()
+    await shop.idle()
+
+
+async def renewed_just_now(
+    shop: Shop, organization: str, seconds_ago: int = 1800
+) -> tuple[str, StripeSubscription]:
+    """A plan whose renewal is a draft at Stripe, which is collected after an hour; the clock."""
+    clock, first = await subscribe_on_a_clock(shop, organization)
+    assert first.current_period_end is not None
+    now = (await shop.stripe.test_helpers.test_clocks.retrieve_async(clock)).frozen_time
+    later = int(first.current_period_end.timestamp()) - now + seconds_ago
+    await pass_at_stripe(shop, clock, later)
+    renewed = await mirrored(
+        shop, organization, lambda found: found.current_period_start == first.current_period_end
+    )
+    return clock, renewed
+
+
+async def invoices_of(shop: Shop, found: StripeSubscription) -> list[Any]:
+    """A subscription's invoices at Stripe, the newest first."""
+    name = found.stripe_subscription_id
+    return (await shop.stripe.invoices.list_async({"subscription": name})).data
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_renewal_that_is_a_draft_when_its_plan_ends_is_never_charged(
+    shop: Shop, organization: str, replaced: bool
+) -> None:
+    clock, renewed = await renewed_just_now(shop, organization)
+    assert [each.status for each in await invoices_of(shop, renewed)] == ["draft", "paid"]
+    since = renewed.current_period_start if replaced else None
+    ended = await shop.ask(change(organization, "cancel_now", refund_from=since))
+    assert ended.status == "canceled"
+    await pass_at_stripe(shop, clock, 3 * 3600)
+    assert [each.status for each in await invoices_of(shop, renewed)] == ["void", "paid"]
+    customer = str((await at_stripe(shop, renewed)).customer)
+    assert shop.charged(customer=customer) == [7900]
+    assert [m.amount_cents for m in shop.facts.all(MoneyMoved, organization)] == [7900]
+
+
+async def test_a_draft_is_not_charged_either_when_its_plan_was_ended_at_stripe(
+    shop: Shop, organization: str
+) -> None:
+    clock, renewed = await renewed_just_now(shop, organization)
+    # We are asked before we have heard of it.
+    shop.sandbox.control("faults", kind="webhook_lose", target="customer.subscription.deleted")
+    await shop.stripe.subscriptions.cancel_async(renewed.stripe_subscription_id)
+    assert (await shop.ask(change(organization, "cancel_now"))).status == "canceled"
+    await pass_at_stripe(shop, clock, 3 * 3600)
+    customer = str((await at_stripe(shop, renewed)).customer)
+    assert shop.charged(customer=customer) == [7900]
+
+
+@pytest.mark.parametrize("balance", [-9000, -7860, -100])
+async def test_a_draft_that_a_balance_pays_leaves_the_balance_as_it_was(
+    shop: Shop, organization: str, balance: int
+) -> None:
+    """A credit that a customer has at Stripe would be spent by finalizing the draft."""
+    clock, first = await subscribe_on_a_clock(shop, organization)
+    customer = str((await at_stripe(shop, first)).customer)
+    await shop.stripe.customers.update_async(customer, {"balance": balance})
+    assert first.current_period_end is not None
+    month = int((first.current_period_end - datetime.now(UTC)).total_seconds())
+    await pass_at_stripe(shop, clock, month + 1800)
+    assert (await shop.ask(change(organization, "cancel_now"))).status == "canceled"
+    await pass_at_stripe(shop, clock, 3 * 3600)
+    assert (await shop.stripe.customers.retrieve_async(customer)).balance == balance
+    assert shop.charged(customer=customer) == [7900]
+
+
+async def test_what_an_operator_bills_beside_a_plan_is_due_when_that_has_ended(
+    shop: Shop, organization: str
+) -> None:
+    found = await subscribe(shop, organization)
+    customer = str((await at_stripe(shop, found)).customer)
+    name = found.stripe_subscription_id
+    made = await shop.stripe.invoices.create_async({"customer": customer, "subscription": name})
+    await shop.ask(change(organization, "cancel_now"))
+    assert (await shop.stripe.invoices.retrieve_async(made.id)).status == "draft"
+
+
 @pytest.mark.parametrize("action", ["cancel", "cancel_now", "resume", "downgrade", "upgrade"])
 async def test_nothing_can_be_changed_without_a_subscription(
     shop: Shop, organization: str, action: str

@@ -142,25 +142,32 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         api, mark = self.workshop.api, state.mark
         current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
         item = main_item(current)
+        if state.action == "cancel_now":
+            return await self._end(state, current, item)
         if current.status in at_stripe.ENDED or item is None:
-            return current if state.action == "cancel_now" else ENDED
+            return ENDED
         if state.action in {"upgrade", "downgrade"}:
             price = await ensure_price(api, mark, state.tier or "", state.price_cents or 0)
             if state.action == "downgrade":
                 return await plan_changes.lower(api, mark, current, item, price)
             date = state.proration_date
             return await plan_changes.upgrade(api, mark, current, item, price, date)
-        if state.action == "cancel_now":
-            if state.gives_back(item):
-                # Before it ends, for what has ended is not paid back a second time around.
-                who = state.who.organization_id
-                await order_give_back(self.workshop, who, current, item)
-            return await at_stripe.cancel_now(api, mark, current.id)
         if state.action == "resume" and state.keeps_downgrade:
             return await plan_changes.reactivate(api, mark, current)
         if state.action == "resume":
             return await plan_changes.resume(api, mark, current, item)
         return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)
+
+    async def _end(
+        self, state: ChangeState, current: Subscription, item: SubscriptionItem | None
+    ) -> Subscription:
+        runs = current.status not in at_stripe.ENDED
+        if runs and item is not None and state.gives_back(item):
+            # Before it ends, for what has ended is not paid back a second time around.
+            who = state.who.organization_id
+            await order_give_back(self.workshop, who, current, item)
+        await plan_changes.end(self.workshop.api, state.mark, current)
+        return await at_stripe.fetch_subscription(self.workshop.api, current.id)
 
     async def done(self, state: ChangeState, value: Changed, db: Db) -> Told:
         """See StripeStep."""

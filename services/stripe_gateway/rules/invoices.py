@@ -28,6 +28,13 @@ def is_of_period(invoice: Invoice, begun_at: int) -> bool:
     return any(line.period and line.period.end > begun_at for line in invoice.lines.data)
 
 
+def is_untried_renewal(invoice: Invoice) -> bool:
+    """Whether an invoice is for a renewal that nobody has tried to collect yet: Stripe's drafts
+    wait for about an hour.
+    """
+    return invoice.billing_reason == "subscription_cycle" and not invoice.attempted
+
+
 def told_invoice(invoice: Invoice) -> StripeInvoice | None:
     """A finalized invoice; None for a draft, and for one of which Stripe has a new word."""
     status = STATUSES.get(invoice.status or "")

@@ -1,6 +1,7 @@
 """Invoices of Stripe's own: looked at, paid, voided."""
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -12,13 +13,16 @@ from services.stripe_gateway.rules.invoice_objects import (
 )
 from services.stripe_gateway.rules.invoices import MOST_LINES, is_of_period
 from services.stripe_gateway.rules.objects import Intent
-from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, read
+from services.stripe_gateway.rules.purchases import LEAST_CENTS
+from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, StripeRefused, read
 from services.stripe_gateway.stripe_api.payments import fetch_intent
 
 if TYPE_CHECKING:
     from stripe.params import InvoicePayParams
 
-# Paid invoices of one subscription that are looked at, newest first; a period has a few.
+logger = logging.getLogger(__name__)
+
+# Invoices of one status of a subscription that are looked at, newest first; a period has a few.
 MOST_INVOICES = 100
 
 
@@ -77,17 +81,24 @@ async def find_invoice_of(api: StripeApi, intent_id: str) -> str | None:
     return next((read(InvoicePayment, each).invoice for each in found.data), None)
 
 
+async def list_invoices(
+    api: StripeApi, subscription_id: str, status: Literal["draft", "open", "paid"]
+) -> list[Invoice]:
+    """A subscription's invoices of a status, newest first, each with its first 10 lines."""
+    found = await api.send(
+        lambda: api.v1.invoices.list_async(
+            {"subscription": subscription_id, "status": status, "limit": MOST_INVOICES}
+        )
+    )
+    return [read(Invoice, each) for each in found.data]
+
+
 async def payments_of_period(api: StripeApi, subscription_id: str, begun_at: int) -> dict[str, int]:
     """What a subscription's period was paid with (it began then, in Unix seconds): cents by the
     payment's id. After an upgrade these are the whole price and the difference, on two invoices.
     """
-    found = await api.send(
-        lambda: api.v1.invoices.list_async(
-            {"subscription": subscription_id, "status": "paid", "limit": MOST_INVOICES}
-        )
-    )
     cents: dict[str, int] = {}
-    for invoice in (read(Invoice, each) for each in found.data):
+    for invoice in await list_invoices(api, subscription_id, "paid"):
         if not is_of_period(invoice, begun_at):
             continue
         for paid in await _list_payments(api, invoice.id):
@@ -113,3 +124,54 @@ async def void_invoice(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
         return read(Invoice, voided)
 
     return await api.once(mark, "void_invoice", make)
+
+
+async def withdraw_invoice(api: StripeApi, mark: Mark, invoice: Invoice) -> None:
+    """Have a draft or an open invoice of a subscription never be collected, for good where Stripe
+    allows it: a subscription's draft cannot be deleted there, but finalized and then voided.
+    """
+    own = msgspec.structs.replace(mark, local_id=f"{mark.local_id}:{invoice.id}")
+    try:
+        if invoice.status == "draft" and invoice.amount_due < LEAST_CENTS:
+            # To finalize it would settle it, from the credit that the customer has at Stripe.
+            await _stop_collecting(api, own, invoice.id)
+            return
+        if invoice.status == "draft":
+            invoice = await _finalize(api, own, invoice.id)
+        if invoice.status == "open":
+            await void_invoice(api, own, invoice.id)
+    except StripeRefused as refused:
+        # Its payment is under way, say. Its plan ends all the same.
+        fields = {"invoice": invoice.id, "code": refused.code}
+        logger.exception("an invoice is not withdrawn", extra={"fields": fields})
+
+
+async def _finalize(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
+    async def make(key: str) -> Invoice:
+        finalized = await api.v1.invoices.finalize_invoice_async(
+            invoice_id, {"auto_advance": False}, {"idempotency_key": key}
+        )
+        return read(Invoice, finalized)
+
+    async def find() -> Invoice | None:
+        invoice = await fetch_invoice(api, invoice_id)
+        return invoice if invoice.status != "draft" else None
+
+    try:
+        return await api.once(mark, "finalize_invoice", make, find)
+    except StripeRefused:
+        # Its hour was over, so that Stripe has done it.
+        found = await find()
+        if found is None:
+            raise
+        return found
+
+
+async def _stop_collecting(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
+    async def make(key: str) -> Invoice:
+        changed = await api.v1.invoices.update_async(
+            invoice_id, {"auto_advance": False}, {"idempotency_key": key}
+        )
+        return read(Invoice, changed)
+
+    return await api.once(mark, "stop_collecting", make)

@@ -87,8 +87,8 @@ def _write_off(work: Work, invoice: Body, behavior: str) -> None:
 
 
 def finalize_invoice(work: Work, body: Body) -> None:
-    """A draft of Stripe's own has waited its hour."""
-    if body["status"] == "draft":
+    """A draft of Stripe's own has waited its hour, unless it was told to wait on."""
+    if body["status"] == "draft" and body["auto_advance"]:
         collect_invoice(work, invoicing.finalize(work, body))
 
 
