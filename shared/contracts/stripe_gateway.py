@@ -415,8 +415,8 @@ class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only
     cancel now or at period end, or resume (drops a pending cancellation, and a pending downgrade
     unless it `keeps_downgrade`).
     `refund`, with `cancel_now`, gives back what the running period was paid with, and
-    `refund_from` only if that period begins then or later. Without `stripe_subscription_id` it is
-    the one that runs.
+    `refund_from` what every period was paid with that begins then or later. Without
+    `stripe_subscription_id` it is the one that runs.
     """
 
     organization_id: Organization

@@ -35,6 +35,7 @@ from tests.stripe_gateway.test_subscriptions import (
     mirrored,
     pass_at_stripe,
     renewed_just_now,
+    renewed_twice,
     subscribe,
     use_card_that_is_declined,
 )
@@ -100,6 +101,11 @@ async def cancel_now(shop: Shop, organization: str, _: Prepared) -> Any:
 
 async def give_back(shop: Shop, organization: str, _: Prepared) -> Any:
     return await shop.settled(change(organization, "cancel_now", refund=True))
+
+
+async def give_renewals_back(shop: Shop, organization: str, first: Prepared) -> Any:
+    since = first.current_period_end
+    return await shop.settled(change(organization, "cancel_now", refund_from=since))
 
 
 async def resume(shop: Shop, organization: str, _: Prepared) -> Any:
@@ -191,9 +197,13 @@ async def ended_once(shop: Shop, organization: str, changed: Any, before: Prepar
 
 async def given_back_once(shop: Shop, organization: str, changed: Any, before: Prepared) -> None:
     await ended_once(shop, organization, changed, before)
+    assert await all_given_back(shop, await customer_of(shop, before)) == [-PRO[1]]
+
+
+async def all_given_back(shop: Shop, customer: str) -> list[int]:
+    """What went back, once nothing more is under way."""
 
     async def back() -> list[int]:
-        customer = await customer_of(shop, before)
         entries = shop.sandbox.ledger(kind="refund", customer=customer)["entries"]
         return [each["amount"] for each in entries]
 
@@ -207,7 +217,14 @@ async def given_back_once(shop: Shop, organization: str, changed: Any, before: P
 
     await shop.pass_time()
     await until(under_way, lambda number: number == 0)
-    assert await back() == [-PRO[1]]
+    return await back()
+
+
+async def renewals_given_back(shop: Shop, organization: str, changed: Any, first: Prepared) -> None:
+    await as_at_stripe(shop, organization, changed)
+    there = await shop.stripe.subscriptions.retrieve_async(first.stripe_subscription_id)
+    assert await all_given_back(shop, str(there.customer)) == [-PRO[1]] * 2
+    assert shop.charged(customer=str(there.customer)) == [PRO[1]] * 3
 
 
 async def charged_for_the_first_period_only(
@@ -286,6 +303,12 @@ OPERATIONS = {
         cancel_now,
         charged_for_the_first_period_only,
         ("stripe.finalize_invoice", "stripe.void_invoice", "stripe.cancel_now", "step.called"),
+    ),
+    "cancel_now with what has renewed": Operation(
+        renewed_twice,
+        give_renewals_back,
+        renewals_given_back,
+        ("stripe.cancel_now", "stripe.refund", "step.called"),
     ),
     "resume": Operation(ending, resume, updated_once, CHANGE),
     "setup intent": Operation(customer_only, begin_to_save, one_setup_intent, STEP),

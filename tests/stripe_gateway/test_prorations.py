@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -14,12 +15,13 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from services.stripe_gateway.handlers import plan_changes
+from services.stripe_gateway.rules.invoices import begins_since
 from services.stripe_gateway.rules.lowering import lowering_of, main_item
 from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
 from services.stripe_gateway.rules.refusals import UPGRADE_UNPAID
 from services.stripe_gateway.rules.subscriptions import Quote, described
 from services.stripe_gateway.settings import StripeSettings
-from services.stripe_gateway.stripe_api import Mark, StripeApi
+from services.stripe_gateway.stripe_api import Mark, StripeApi, invoices
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
 from services.stripe_gateway.stripe_api.prices import ensure_price
 from shared.contracts.base import Refusal
@@ -229,3 +231,28 @@ def test_whatever_the_moment_an_upgrade_moves_the_money_of_its_preview(alone: Ru
     finally:
         loop.run_until_complete(api.close())
         loop.close()
+
+
+@pytest.mark.parametrize(("most", "seen"), [(500, 5), (3, 3)])
+async def test_what_a_plan_was_paid_with_is_found_page_by_page_the_newest_first(
+    alone: Running, monkeypatch: pytest.MonkeyPatch, most: int, seen: int
+) -> None:
+    monkeypatch.setattr(invoices, "PAGE", 2)
+    monkeypatch.setattr(invoices, "MOST_INVOICES", most)
+    api = StripeApi(_settings(alone))
+    try:
+        payer = Payer(alone, api)
+        await payer.subscribe(datetime(2027, 1, 31, tzinfo=UTC), 0)
+        for _ in range(4):
+            await payer.renew()
+        subscription, item = await payer.stands()
+        found = await invoices.list_invoices(api, subscription.id, "paid")
+        starts = [each.lines.data[0].period.start for each in found if each.lines.data[0].period]
+        assert starts == sorted(starts, reverse=True)
+        assert (len(starts), starts[0]) == (seen, item.current_period_start)
+        paid = await invoices.payments_where(
+            api, subscription.id, partial(begins_since, since=starts[1])
+        )
+        assert list(paid.values()) == [PLANS[0][1]] * 2
+    finally:
+        await api.close()

@@ -539,6 +539,60 @@ async def test_a_draft_that_a_balance_pays_leaves_the_balance_as_it_was(
     assert shop.charged(customer=customer) == [7900]
 
 
+async def renewed_twice(shop: Shop, organization: str) -> StripeSubscription:
+    """A plan as it was bought, that has renewed two times since."""
+    clock, first = await subscribe_on_a_clock(shop, organization)
+    for _ in range(2):
+        await pass_at_stripe(shop, clock, 31 * 24 * 3600)
+    assert len(await invoices_of(shop, first)) == 3
+    return first
+
+
+@pytest.mark.parametrize("ended_by", ["us", "the customer", "the customer, unheard"])
+async def test_every_renewal_is_given_back_that_began_when_something_better_was_had(
+    shop: Shop, organization: str, ended_by: str
+) -> None:
+    first = await renewed_twice(shop, organization)
+    if ended_by == "the customer, unheard":
+        kind = "customer.subscription.deleted"
+        shop.sandbox.control("faults", kind="webhook_lose", target=kind)
+    if ended_by != "us":
+        await shop.stripe.subscriptions.cancel_async(first.stripe_subscription_id)
+        await shop.delivered()
+        await shop.idle()
+    assert first.current_period_start is not None
+    end = change(
+        organization,
+        "cancel_now",
+        stripe_subscription_id=first.stripe_subscription_id,
+        refund_from=first.current_period_start + timedelta(days=5),
+    )
+    for _ in range(2):
+        assert (await shop.ask(end)).status == "canceled"
+    assert await given_back(shop, organization, 2) == [-7900, -7900]
+    (first_payment,) = (await invoices_of(shop, first))[-1:]
+    assert (first_payment.billing_reason, first_payment.status) == ("subscription_create", "paid")
+    rows = await shop.rows(
+        "SELECT 1 FROM steps WHERE kind = 'give_back' AND state ->> 'organization_id' = :id",
+        id=organization,
+    )
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(("days", "status"), [(5, "void"), (500, "open")])
+async def test_what_is_still_due_for_a_plan_that_nothing_was_had_for_is_due_no_more(
+    shop: Shop, organization: str, days: int, status: str
+) -> None:
+    clock, first = await subscribe_on_a_clock(shop, organization)
+    await use_card_that_is_declined(shop, organization)
+    await pass_at_stripe(shop, clock, 31 * 24 * 3600)
+    await mirrored(shop, organization, lambda found: found.status == "past_due")
+    assert first.current_period_start is not None
+    since = first.current_period_start + timedelta(days=days)
+    await shop.ask(change(organization, "cancel_now", refund_from=since))
+    assert [each.status for each in await invoices_of(shop, first)] == [status, "paid"]
+
+
 async def test_what_an_operator_bills_beside_a_plan_is_due_when_that_has_ended(
     shop: Shop, organization: str
 ) -> None:

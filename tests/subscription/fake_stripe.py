@@ -1,5 +1,6 @@
 """A subscription at Stripe as a model: what it is told, when it renews, which facts it tells."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -52,9 +53,9 @@ class FakeSubscription:
     replaced_from: datetime | None = None
     version: int = 0
     periods: list[tuple[datetime, datetime]] = field(default_factory=list)
-    # What was paid for the running period, and what of all went back.
-    paid: list[int] = field(default_factory=list)
-    paid_back: list[int] = field(default_factory=list)
+    # What each period was paid with, by its beginning, and of which what was paid went back.
+    paid: dict[datetime, list[int]] = field(default_factory=lambda: defaultdict(list))
+    paid_back: set[datetime] = field(default_factory=set)
     told: list[SubscriptionChanged] = field(default_factory=list)
 
     @property
@@ -77,6 +78,11 @@ class FakeSubscription:
     @property
     def end(self) -> datetime:
         return month_after(self.billed_from, self.months + 1)
+
+    @property
+    def paid_cents(self) -> int:
+        """All that was ever paid for it."""
+        return sum(sum(each) for each in self.paid.values())
 
     def tell(self, at: datetime, *, renewal_paid: bool = False) -> None:
         """A fact of how it stands."""
@@ -114,7 +120,7 @@ class FakeSubscription:
         if self.trial_days:
             self.status, self.months = "trialing", -1
         else:
-            self.paid.append(PRICES[self.tier])
+            self.paid[self.start].append(PRICES[self.tier])
         self.periods.append((self.start, self.end))
         self.tell(at)
 
@@ -138,6 +144,8 @@ class FakeSubscription:
         self, request: ChangeStripeSubscription, at: datetime
     ) -> StripeSubscription | Refusal:
         """Do what our service asks; what is not paid changes nothing, and nothing is told."""
+        if request.action == "cancel_now":
+            self._give_back(request)
         if self.status == "canceled":
             return Refusal(code="no_subscription", detail="It has ended.", status=404)
         if request.action == "upgrade" and self.declines and self.status != "trialing":
@@ -152,11 +160,17 @@ class FakeSubscription:
         elif request.action == "cancel":
             self.cancel_at_period_end = True
         else:
-            since = request.refund_from
-            late = since is not None and self.start >= since
-            self.end_now(at, refund=request.refund or late)
+            self.end_now(at)
         self.tell(at)
         return self.stands()
+
+    def _give_back(self, request: ChangeStripeSubscription) -> None:
+        """The running period, if it is asked for, and every one that began since."""
+        since = request.refund_from
+        if request.refund and self.status != "canceled":
+            self.paid_back.add(self.start)
+        if since is not None:
+            self.paid_back |= {start for start, _ in self.periods if start >= since}
 
     def _upgrade(self, request: ChangeStripeSubscription, at: datetime) -> None:
         asked = PreviewPlanChange(
@@ -165,21 +179,19 @@ class FakeSubscription:
             price_cents=request.price_cents or 0,
             proration_date=request.proration_date or at,
         )
-        self.paid.append(self.preview(asked).due_now_cents)
+        self.paid[self.start].append(self.preview(asked).due_now_cents)
         self._stand_on(request.tier or self.tier)
 
     def _stand_on(self, tier: str) -> None:
         self.own_limit = self.own_limit if tier == self.tier else None
         self.tier, self.lower_to = tier, None
 
-    def end_now(self, at: datetime, *, refund: bool = False) -> None:
-        """Gone for good; its period ends with it, and what that was paid with goes back."""
+    def end_now(self, at: datetime) -> None:
+        """Gone for good, and its period ends with it."""
         self.status = "canceled"
         self.cancel_at_period_end, self.lower_to = False, None
         start, end = self.periods[-1]
         self.periods[-1] = (start, min(end, at) if at > start else end)
-        if refund:
-            self.paid_back += self.paid
 
     def pass_to(self, at: datetime, payment: Literal["paid", "failed"]) -> None:
         """Renew, or end, at every period end up to a moment."""
@@ -192,7 +204,8 @@ class FakeSubscription:
                 self.periods.append((self.start, self.end))
                 self._stand_on(self.lower_to or self.tier)
                 self.status = "active" if payment == "paid" else "past_due"
-                self.paid = [PRICES[self.tier]] if payment == "paid" else []
+                if payment == "paid":
+                    self.paid[self.start].append(PRICES[self.tier])
                 failed = self.past_due_since or moment
                 self.past_due_since = None if payment == "paid" else failed
             self.tell(moment, renewal_paid=payment == "paid")
@@ -201,5 +214,5 @@ class FakeSubscription:
         """What was due is paid."""
         if self.status == "past_due":
             self.status, self.past_due_since = "active", None
-            self.paid.append(PRICES[self.tier])
+            self.paid[self.start].append(PRICES[self.tier])
             self.tell(at, renewal_paid=True)

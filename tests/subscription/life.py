@@ -121,7 +121,7 @@ class Life(World):
             requested_by="owner",
         )
         found = self.oracle.at_stripe
-        before = None if found is None else (found.tier, found.pending, sum(found.paid))
+        before = None if found is None else (found.tier, found.pending, found.paid_cents)
         answer = await self.step(ChangesPlan, request, self._change)
         event(f"change {answer.code if isinstance(answer, Refusal) else 'done'}")
         if found is None or before is None:
@@ -136,7 +136,7 @@ class Life(World):
             assert (found.tier, found.lower_to) == (before[0], tier)
         elif upgrade:
             assert isinstance(preview, ChangePreview)
-            self._check_upgrade(found, preview, answer, sum(found.paid) - before[2])
+            self._check_upgrade(found, preview, answer, found.paid_cents - before[2])
 
     def _check_upgrade(
         self, found: FakeSubscription, preview: ChangePreview, answer: Any, paid_cents: int

@@ -134,14 +134,16 @@ class Oracle:
             self.lifetime = Unbilled("lifetime", "lifetime", at, LIFETIME_CENTS)
 
     def replace(self) -> None:
-        """Something goes before all but one of what Stripe bills: all that was bought beside
-        another plan is paid back, and else each period that begins when there is something better.
+        """Something goes before all but one of what Stripe bills: paid back is each period that
+        begins when there is something better, and of two plans side by side what the older one's
+        running period was paid with, and each later one.
         """
         for each in self.alive:
             if each is not self.at_stripe:
-                since = self.better.began_at if self.better else each.anchor
+                since = self.better.began_at if self.better else each.start
                 each.replaced_from = min(each.replaced_from or since, since)
 
-    def is_owed(self, found: FakeSubscription) -> bool:
-        """Whether the money for the running period of what is replaced goes back."""
-        return found.replaced_from is not None and found.start >= found.replaced_from
+    def owed(self, found: FakeSubscription) -> set[datetime]:
+        """The periods, by their beginnings, of which what they were paid with goes back."""
+        since = found.replaced_from
+        return set() if since is None else {start for start, _ in found.periods if start >= since}

@@ -475,5 +475,7 @@ async def test_of_two_plans_the_newer_counts_and_the_other_is_ended_and_paid_bac
     (request,) = await until(ended, bool)
     assert request.stripe_subscription_id == older.subscription.stripe_subscription_id
     assert (request.action, request.refund) == ("cancel_now", True)
+    # Also if it has renewed by the time that it ends.
+    assert request.refund_from == older.subscription.current_period_start
     await customer.subscribe("starter", status="canceled")
     assert (await customer.subscription()).tier == "team"

@@ -41,8 +41,6 @@ class World:
         self.paid_back: list[str] = []
         self.purchases: list[PurchasePaid | PurchaseReversed] = []
         self.busy = False
-        # What has to go back of each subscription that another plan has replaced.
-        self.owed: dict[str, list[int]] = {}
 
     async def act(self, name: str, value: Any) -> None:
         """One thing that happens; what follows from it at Stripe does, unless that is busy."""
@@ -154,8 +152,6 @@ class World:
             each for each in self.oracle.subscriptions if each.name == ending.stripe_subscription_id
         ]
         assert found is not self.oracle.at_stripe
-        if found.status != "canceled":
-            self.owed[found.name] = list(found.paid) if self.oracle.is_owed(found) else []
         asked = ChangeStripeSubscription(
             organization_id=self.organization_id,
             action="cancel_now",

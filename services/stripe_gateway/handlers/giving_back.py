@@ -2,7 +2,7 @@
 
 # ruff: noqa: ARG002 -- the methods of a step have their form
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from services.stripe_gateway.handlers.looks.payments import look_at_reversals
 from services.stripe_gateway.handlers.workshop import Workshop
-from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
+from services.stripe_gateway.rules.invoice_objects import Invoice
 from services.stripe_gateway.rules.reversals import left_to_refund
 from services.stripe_gateway.stripe_api import Mark
 from services.stripe_gateway.stripe_api import payments as at_stripe
-from services.stripe_gateway.stripe_api.invoices import payments_of_period
+from services.stripe_gateway.stripe_api.invoices import payments_where
 from shared.contracts.base import Event
 from shared.database import Db
 from shared.steps import Step, prepare_step
@@ -24,7 +24,7 @@ ANOTHER_KEY_AFTER = timedelta(hours=1)
 
 
 class GivingBack(Struct, frozen=True):
-    """What one payment has paid of a period."""
+    """What one payment has paid of a plan."""
 
     organization_id: str
     payment_intent_id: str
@@ -68,11 +68,15 @@ class GiveBack(Step[GivingBack, None]):
 
 
 async def order_give_back(
-    workshop: Workshop, organization_id: str, current: Subscription, item: SubscriptionItem
+    workshop: Workshop,
+    organization_id: str,
+    subscription_id: str,
+    is_given_back: Callable[[Invoice], bool],
 ) -> None:
-    """Have all go back that the running period was paid with: each payment once, by a step."""
-    begun_at = item.current_period_start or current.created
-    paid = await payments_of_period(workshop.api, current.id, begun_at)
+    """Have all go back that some of a plan's invoices were paid with: each payment once, by a
+    step.
+    """
+    paid = await payments_where(workshop.api, subscription_id, is_given_back)
     async with workshop.database.transaction() as db:
         for intent_id, cents in paid.items():
             state = GivingBack(organization_id, intent_id, cents, db.now)

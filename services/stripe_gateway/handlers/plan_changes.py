@@ -1,6 +1,5 @@
 """Changes of plan at Stripe: several calls each, that end the same whatever comes in between."""
 
-from services.stripe_gateway.rules.invoices import is_untried_renewal
 from services.stripe_gateway.rules.lowering import (
     NEXT_PRICE,
     UNMARKED,
@@ -14,11 +13,7 @@ from services.stripe_gateway.rules.refusals import NO_SUBSCRIPTION, UPGRADE_UNPA
 from services.stripe_gateway.rules.subscriptions import Quote, quote
 from services.stripe_gateway.stripe_api import Mark, StripeApi, StripeRefused
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
-from services.stripe_gateway.stripe_api.invoices import (
-    list_invoices,
-    void_invoice,
-    withdraw_invoice,
-)
+from services.stripe_gateway.stripe_api.invoices import void_invoice
 from services.stripe_gateway.stripe_api.prices import ensure_price
 from shared.contracts.base import Refusal
 
@@ -126,23 +121,3 @@ async def resume(
     return await at_stripe.change_price_without_proration(
         api, mark, "change_price", current.id, item.id, lowering.paid_price, UNMARKED
     )
-
-
-async def end(api: StripeApi, mark: Mark, current: Subscription) -> None:
-    """End a plan at once; a renewal that Stripe is only about to collect is not collected any more.
-
-    It is withdrawn before, so that no moment is left to collect it in, and after, for it may have
-    renewed meanwhile, or somebody else may have ended it.
-    """
-    if current.status not in at_stripe.ENDED:
-        await _withdraw_renewals(api, mark, current.id)
-        await at_stripe.cancel_now(api, mark, current.id)
-    await _withdraw_renewals(api, mark, current.id)
-
-
-async def _withdraw_renewals(api: StripeApi, mark: Mark, subscription_id: str) -> None:
-    drafts = await list_invoices(api, subscription_id, "draft")
-    # A process that died has perhaps finalized one, and not voided it.
-    for invoice in (*drafts, *await list_invoices(api, subscription_id, "open")):
-        if is_untried_renewal(invoice):
-            await withdraw_invoice(api, mark, invoice)

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from services.stripe_gateway.handlers import plan_changes
-from services.stripe_gateway.handlers.giving_back import order_give_back
+from services.stripe_gateway.handlers.ending import End, end_now
 from services.stripe_gateway.handlers.looks.subscriptions import keep_subscription
 from services.stripe_gateway.handlers.steps import Begun, StripeStep, Told
 from services.stripe_gateway.rules.lowering import main_item
-from services.stripe_gateway.rules.objects import Subscription, SubscriptionItem
+from services.stripe_gateway.rules.objects import Subscription
 from services.stripe_gateway.rules.refusals import ENDED, NO_SUBSCRIPTION, PLAN_MISSING
 from services.stripe_gateway.rules.subscriptions import Quote
 from services.stripe_gateway.store import subscriptions
@@ -91,11 +91,6 @@ class ChangeState(Begun, frozen=True, kw_only=True):
     refund_from: datetime | None = None
     keeps_downgrade: bool = False
 
-    def gives_back(self, item: SubscriptionItem) -> bool:
-        """Whether the money for the period that runs at Stripe now goes back."""
-        begun, since = item.current_period_start, self.refund_from
-        return self.refund or (since is not None and (begun or 0) >= since.timestamp())
-
 
 Changed = Subscription | Refusal
 
@@ -114,9 +109,11 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         """See StripeStep."""
         # What is not paid yet can only be ended, so that it is not paid any more.
         named = request.stripe_subscription_id
-        ends_unpaid = named is not None and request.action == "cancel_now"
+        ends = named is not None and request.action == "cancel_now"
+        # It may have renewed before somebody else has ended it.
+        gone = ends and request.refund_from is not None
         running = await subscriptions.find_running(
-            db, request.organization_id, named, unpaid=ends_unpaid
+            db, request.organization_id, named, unpaid=ends, ended=gone
         )
         if running is None:
             return NO_SUBSCRIPTION
@@ -143,7 +140,10 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
         item = main_item(current)
         if state.action == "cancel_now":
-            return await self._end(state, current, item)
+            who = state.who.organization_id
+            end = End(who, mark, current, state.refund, state.refund_from)
+            await end_now(self.workshop, end)
+            return await at_stripe.fetch_subscription(api, current.id)
         if current.status in at_stripe.ENDED or item is None:
             return ENDED
         if state.action in {"upgrade", "downgrade"}:
@@ -157,17 +157,6 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
         if state.action == "resume":
             return await plan_changes.resume(api, mark, current, item)
         return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)
-
-    async def _end(
-        self, state: ChangeState, current: Subscription, item: SubscriptionItem | None
-    ) -> Subscription:
-        runs = current.status not in at_stripe.ENDED
-        if runs and item is not None and state.gives_back(item):
-            # Before it ends, for what has ended is not paid back a second time around.
-            who = state.who.organization_id
-            await order_give_back(self.workshop, who, current, item)
-        await plan_changes.end(self.workshop.api, state.mark, current)
-        return await at_stripe.fetch_subscription(self.workshop.api, current.id)
 
     async def done(self, state: ChangeState, value: Changed, db: Db) -> Told:
         """See StripeStep."""

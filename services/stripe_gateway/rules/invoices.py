@@ -28,11 +28,21 @@ def is_of_period(invoice: Invoice, begun_at: int) -> bool:
     return any(line.period and line.period.end > begun_at for line in invoice.lines.data)
 
 
+def begins_since(invoice: Invoice, since: float) -> bool:
+    """Whether an invoice is for anything that begins at a moment or later; Unix seconds."""
+    return any(line.period and line.period.start >= since for line in invoice.lines.data)
+
+
 def is_untried_renewal(invoice: Invoice) -> bool:
     """Whether an invoice is for a renewal that nobody has tried to collect yet: Stripe's drafts
     wait for about an hour.
     """
     return invoice.billing_reason == "subscription_cycle" and not invoice.attempted
+
+
+def is_first(invoice: Invoice) -> bool:
+    """Whether an invoice is the one that a plan begins with."""
+    return invoice.billing_reason == "subscription_create"
 
 
 def told_invoice(invoice: Invoice) -> StripeInvoice | None:

@@ -30,12 +30,17 @@ async def lock_subscription(db: Db, subscription_id: str) -> Row[Any] | None:
 
 
 async def find_running(
-    db: Db, organization_id: str, subscription_id: str | None = None, *, unpaid: bool = False
+    db: Db,
+    organization_id: str,
+    subscription_id: str | None = None,
+    *,
+    unpaid: bool = False,
+    ended: bool = False,
 ) -> StripeSubscription | None:
     """The one that is named, or the newest, if it has not ended; with `unpaid` also one whose first
-    payment the bank is still asked about.
+    payment the bank is still asked about, and with `ended` also one that has ended.
     """
-    wanted = RUNNING if unpaid else RUNNING - {"incomplete"}
+    wanted = RUNNING - (set() if unpaid else {"incomplete"}) | ({"canceled"} if ended else set())
     running = select(subscriptions).where(
         subscriptions.c.organization_id == organization_id,
         subscriptions.c.status.in_(sorted(wanted)),

@@ -1,6 +1,7 @@
 """Invoices of Stripe's own: looked at, paid, voided."""
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -11,7 +12,7 @@ from services.stripe_gateway.rules.invoice_objects import (
     InvoiceLines,
     InvoicePayment,
 )
-from services.stripe_gateway.rules.invoices import MOST_LINES, is_of_period
+from services.stripe_gateway.rules.invoices import MOST_LINES
 from services.stripe_gateway.rules.objects import Intent
 from services.stripe_gateway.rules.purchases import LEAST_CENTS
 from services.stripe_gateway.stripe_api.connection import Mark, StripeApi, StripeRefused, read
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Invoices of one status of a subscription that are looked at, newest first; a period has a few.
-MOST_INVOICES = 100
+MOST_INVOICES = 500
+PAGE = 100
 
 
 async def fetch_invoice(api: StripeApi, invoice_id: str) -> Invoice:
@@ -85,21 +87,32 @@ async def list_invoices(
     api: StripeApi, subscription_id: str, status: Literal["draft", "open", "paid"]
 ) -> list[Invoice]:
     """A subscription's invoices of a status, newest first, each with its first 10 lines."""
-    found = await api.send(
-        lambda: api.v1.invoices.list_async(
-            {"subscription": subscription_id, "status": status, "limit": MOST_INVOICES}
+
+    async def pages() -> list[Invoice]:
+        page = await api.v1.invoices.list_async(
+            {"subscription": subscription_id, "status": status, "limit": PAGE}
         )
-    )
-    return [read(Invoice, each) for each in found.data]
+        found: list[Invoice] = []
+        async for each in page.auto_paging_iter():
+            found.append(read(Invoice, each))
+            if len(found) == MOST_INVOICES:
+                fields = {"subscription": subscription_id, "status": status}
+                logger.error("older invoices are not looked at", extra={"fields": fields})
+                break
+        return found
+
+    return await api.send(pages)
 
 
-async def payments_of_period(api: StripeApi, subscription_id: str, begun_at: int) -> dict[str, int]:
-    """What a subscription's period was paid with (it began then, in Unix seconds): cents by the
-    payment's id. After an upgrade these are the whole price and the difference, on two invoices.
+async def payments_where(
+    api: StripeApi, subscription_id: str, is_wanted: Callable[[Invoice], bool]
+) -> dict[str, int]:
+    """What those of a subscription's invoices were paid with that are wanted: cents by the
+    payment's id. After an upgrade a period has two, of the whole price and of the difference.
     """
     cents: dict[str, int] = {}
     for invoice in await list_invoices(api, subscription_id, "paid"):
-        if not is_of_period(invoice, begun_at):
+        if not is_wanted(invoice):
             continue
         for paid in await _list_payments(api, invoice.id):
             if paid.payment.payment_intent is not None and paid.amount_paid:

@@ -34,7 +34,7 @@ class Ending(msgspec.Struct, frozen=True):
     organization_id: str
     stripe_subscription_id: str
     refund: bool = False
-    # A period that begins at Stripe before the order gets there is paid back from here on.
+    # Every period is paid back that begins at Stripe from here on, before the order gets there.
     refund_from: datetime | None = None
 
 
@@ -114,8 +114,8 @@ def _note_refusal(step_id: str, outcome: Reply) -> None:
 async def end_at_stripe(
     db: Db, row: SubscriptionRow, *, refund: bool, refund_from: datetime
 ) -> None:
-    """Have a subscription ended at Stripe. Its running period is paid back with `refund`, and one
-    that begins after `refund_from` anyway: while Stripe is busy the plan goes on, and renews.
+    """Have a subscription ended at Stripe. Its running period is paid back with `refund`, and all
+    that begin from `refund_from` on anyway: while Stripe is busy the plan goes on, and renews.
 
     Ordered once for each version of it that is heard of: whatever became of an earlier order, one
     that is told to go on still is ended.

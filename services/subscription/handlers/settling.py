@@ -5,7 +5,12 @@ import msgspec
 from services.subscription.handlers.at_stripe import end_at_stripe
 from services.subscription.handlers.means import Means
 from services.subscription.rules.entitlements import Standing
-from services.subscription.rules.moves import choose_live, is_paid_back, rows_replaced
+from services.subscription.rules.moves import (
+    choose_live,
+    is_paid_back,
+    paid_back_from,
+    rows_replaced,
+)
 from services.subscription.store.organizations import set_organization
 from services.subscription.store.subscriptions import list_subscriptions, set_live
 from services.subscription.tables import OrganizationRow
@@ -26,8 +31,8 @@ async def settle(means: Means, db: Db, organization: OrganizationRow) -> list[Ev
     await set_live(db, organization_id, live.subscription_id if live else None)
     if live is not None:
         for row in rows_replaced(live, rows):
-            refund = is_paid_back(live, row)
-            await end_at_stripe(db, row, refund=refund, refund_from=live.began_at)
+            refund, since = is_paid_back(live, row), paid_back_from(live, row)
+            await end_at_stripe(db, row, refund=refund, refund_from=since)
     changed = msgspec.structs.replace(organization, plan_version=organization.plan_version + 1)
     await set_organization(db, organization_id, plan_version=changed.plan_version)
     return [plan_fact(Standing(terms=means.terms, organization=changed, live=live, at=db.now))]

@@ -86,6 +86,16 @@ def is_paid_back(live: SubscriptionRow, row: SubscriptionRow) -> bool:
     return max(row.runs_since, row.current_period_start or row.began_at) >= live.began_at
 
 
+def paid_back_from(live: SubscriptionRow, row: SubscriptionRow) -> datetime:
+    """From when on the periods of a plan that was replaced are paid back, also those that begin
+    before Stripe hears of it: what runs there then may not be the one that was decided on here.
+    """
+    period = known_period(row)
+    if period is None or not is_paid_back(live, row):
+        return live.began_at
+    return period.start if period.start <= live.began_at < period.end else live.began_at
+
+
 def on_tier(row: SubscriptionRow, tier: TierName) -> SubscriptionRow:
     """The row on a tier; limits that an operator gave were given for the one before."""
     if tier == row.tier:
