@@ -1,5 +1,6 @@
 """`kill -9` at every point of a change of plan, a setup intent and a portal session."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -314,6 +315,63 @@ OPERATIONS = {
     "setup intent": Operation(customer_only, begin_to_save, one_setup_intent, STEP),
     "portal": Operation(customer_only, open_portal, one_portal, STEP),
 }
+
+
+async def choose_old_price(shop: Shop, before: StripeSubscription) -> None:
+    """What an operator does on Stripe's own pages: the plan as it was."""
+    name = before.stripe_subscription_id
+    (item,) = (await shop.stripe.subscriptions.retrieve_async(name)).items.data
+    charged = [each.lines.data[0] for each in await invoices_of(shop, before)]
+    assert charged[-1].pricing.price_details is not None
+    price = str(charged[-1].pricing.price_details.price)
+    await shop.stripe.subscriptions.update_async(
+        name, {"items": [{"id": item.id, "price": price}], "proration_behavior": "none"}
+    )
+
+
+async def go_on(shop: Shop, before: StripeSubscription) -> None:
+    name = before.stripe_subscription_id
+    await shop.stripe.subscriptions.update_async(name, {"cancel_at_period_end": False})
+
+
+async def end_after_all(shop: Shop, before: StripeSubscription) -> None:
+    name = before.stripe_subscription_id
+    await shop.stripe.subscriptions.update_async(name, {"cancel_at_period_end": True})
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "meanwhile", "stands"),
+    [
+        (None, "cancel", go_on, ("pro", None, False)),
+        ("cancel", "resume", end_after_all, ("pro", None, True)),
+        (None, "upgrade", choose_old_price, ("pro", None, False)),
+        (None, "downgrade", choose_old_price, ("pro", None, False)),
+    ],
+)
+async def test_what_is_done_at_stripe_while_a_change_waits_to_be_made_again_stands(
+    shop: Shop, organization: str, first: Any, then: Any, meanwhile: Any, stands: Any
+) -> None:
+    """Stripe answers a call that is repeated with how it stood when it was made first."""
+    before = await subscribe(shop, organization)
+    if first is not None:
+        await shop.ask(change(organization, first))
+    await shop.delivered()
+    await shop.idle()
+    plan = {"upgrade": TEAM, "downgrade": STARTER}.get(then)
+    shop.sandbox.control(
+        "faults", kind="webhook_lose", target="customer.subscription.updated", count=9
+    )
+    shop.patience_seconds = 0.8
+    shop.gateway.kill()
+    shop.gateway.start("step.called")
+    acting = asyncio.create_task(shop.settled(change(organization, then, plan)))
+    await shop.gateway.died()
+    await meanwhile(shop, before)
+    await shop.pass_time()
+    shop.gateway.start()
+    changed = await acting
+    assert (changed.tier, changed.pending_tier, changed.cancel_at_period_end) == stands
+    await as_at_stripe(shop, organization, changed)
 
 
 @pytest.mark.parametrize(("name", "point"), cases(OPERATIONS))

@@ -148,7 +148,7 @@ class Payer:
         assert isinstance(shown, Quote)
         return shown, Fraction(end - self.now, end - start)
 
-    async def upgrade(self, plan: tuple[str, int]) -> Subscription | Refusal:
+    async def upgrade(self, plan: tuple[str, int]) -> Refusal | None:
         """Have another plan now."""
         mark = self._new_mark()
         price = await ensure_price(self._api, mark, *plan)
@@ -195,7 +195,7 @@ async def live(payer: Payer, beginning: datetime, trial_days: int, upgrades: lis
         if each.declined and shown.due_now_cents:
             await payer.declined(plan)
             assert await payer.quoted(plan) == (shown, left)
-        assert not isinstance(await payer.upgrade(plan), Refusal)
+        assert await payer.upgrade(plan) is None
         subscription, item = await payer.stands()
         assert (item.price.unit_amount, lowering_of(subscription)) == (plan[1], None)
         expected += [shown.due_now_cents] if shown.due_now_cents else []

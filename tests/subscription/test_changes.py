@@ -104,6 +104,26 @@ async def test_an_upgrade_costs_what_its_preview_said(pro: Customer) -> None:
     assert asked.proration_date == preview.proration_date
 
 
+@pytest.mark.parametrize("undone", ["an upgrade", "a cancellation", "a reactivation"])
+async def test_what_was_undone_at_stripe_before_its_answer_came_is_not_shown_as_done(
+    pro: Customer, undone: str
+) -> None:
+    """There is no fact of it, for Stripe stands as it stood before."""
+    requests = {
+        "an upgrade": change(pro, "team"),
+        "a cancellation": cancel(pro),
+        "a reactivation": reactivate(pro),
+    }
+    if undone == "a reactivation":
+        await pro.ask(cancel(pro))
+    before = await pro.subscription()
+    pro.neighbours.answers[ChangeStripeSubscription] = lambda _: pro.stripe_stands
+    await pro.ask(requests[undone])
+    found = await pro.subscription()
+    assert (found.tier, found.price_cents) == (before.tier, before.price_cents)
+    assert found.cancel_at_period_end == before.cancel_at_period_end
+
+
 async def test_an_upgrade_leaves_the_limits_that_an_operator_gave_behind(pro: Customer) -> None:
     limited = SetTier(
         organization_id=pro.organization_id, tier="pro", workflows_limit=7, requested_by="operator"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.contracts.base import Refusal, Reply
@@ -147,9 +148,8 @@ async def test_a_change_that_finds_stripe_busy_is_pending_and_settles_by_itself(
     customer: Customer,
 ) -> None:
     fact = await customer.subscribe("pro")
-    customer.neighbours.answers[ChangeStripeSubscription] = busy_at_first(
-        lambda _: fact.subscription
-    )
+    upgraded = msgspec.structs.replace(fact.subscription, tier="team", price_cents=19_900)
+    customer.neighbours.answers[ChangeStripeSubscription] = busy_at_first(lambda _: upgraded)
     upgrade = ChangePlan(
         organization_id=customer.organization_id, tier="team", requested_by="owner"
     )

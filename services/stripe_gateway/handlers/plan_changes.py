@@ -41,7 +41,7 @@ async def upgrade(
     item: SubscriptionItem,
     price: Price,
     proration_date: int | None,
-) -> Subscription | Refusal:
+) -> Refusal | None:
     """Another plan now, if it is paid; otherwise all stays, also a cheaper plan that was to follow.
 
     Raises StripeRefused when Stripe does not even try.
@@ -68,9 +68,10 @@ async def upgrade(
     now = main_item(changed)
     if changed.pending_update is None and now is not None and now.price.id == price.id:
         if NEXT_PRICE not in changed.metadata:
-            return changed
+            return None
         # They fit no more, and a later change at Stripe's own pages must not make them.
-        return await at_stripe.set_marks(api, mark, current.id, UNMARKED)
+        await at_stripe.set_marks(api, mark, current.id, UNMARKED)
+        return None
     if changed.pending_update is not None and changed.latest_invoice is not None:
         # Otherwise it could be paid later, and the upgrade would come as a surprise.
         await void_invoice(api, mark, changed.latest_invoice)
@@ -93,10 +94,10 @@ async def _lower_again(
 
 async def lower(
     api: StripeApi, mark: Mark, current: Subscription, item: SubscriptionItem, price: Price
-) -> Subscription:
+) -> None:
     """Another plan when what is paid ends. The plan that is paid anyway takes that back."""
     marks = lowering_to(current, item, price).marks
-    return await at_stripe.change_price_without_proration(
+    await at_stripe.change_price_without_proration(
         api, mark, "change_price", current.id, item.id, price.id, marks
     )
 
@@ -110,14 +111,11 @@ async def reactivate(api: StripeApi, mark: Mark, current: Subscription) -> Subsc
     return current
 
 
-async def resume(
-    api: StripeApi, mark: Mark, current: Subscription, item: SubscriptionItem
-) -> Subscription:
+async def resume(api: StripeApi, mark: Mark, current: Subscription, item: SubscriptionItem) -> None:
     """Let it go on as it is paid: neither its end nor a cheaper plan follows."""
     current = await reactivate(api, mark, current)
     lowering = lowering_of(current)
-    if lowering is None:
-        return current
-    return await at_stripe.change_price_without_proration(
-        api, mark, "change_price", current.id, item.id, lowering.paid_price, UNMARKED
-    )
+    if lowering is not None:
+        await at_stripe.change_price_without_proration(
+            api, mark, "change_price", current.id, item.id, lowering.paid_price, UNMARKED
+        )

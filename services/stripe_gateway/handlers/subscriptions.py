@@ -136,6 +136,12 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
 
     async def do(self, state: ChangeState, customer_id: str) -> Changed:  # noqa: ARG002
         """See StripeStep."""
+        refusal = await self._change(state)
+        # What a call answers is how it stood when that was made first; this may be made again.
+        subscription_id = state.stripe_subscription_id
+        return refusal or await at_stripe.fetch_subscription(self.workshop.api, subscription_id)
+
+    async def _change(self, state: ChangeState) -> Refusal | None:
         api, mark = self.workshop.api, state.mark
         current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
         item = main_item(current)
@@ -143,20 +149,21 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             who = state.who.organization_id
             end = End(who, mark, current, state.refund, state.refund_from)
             await end_now(self.workshop, end)
-            return await at_stripe.fetch_subscription(api, current.id)
-        if current.status in at_stripe.ENDED or item is None:
+        elif current.status in at_stripe.ENDED or item is None:
             return ENDED
-        if state.action in {"upgrade", "downgrade"}:
+        elif state.action in {"upgrade", "downgrade"}:
             price = await ensure_price(api, mark, state.tier or "", state.price_cents or 0)
-            if state.action == "downgrade":
-                return await plan_changes.lower(api, mark, current, item, price)
-            date = state.proration_date
-            return await plan_changes.upgrade(api, mark, current, item, price, date)
-        if state.action == "resume" and state.keeps_downgrade:
-            return await plan_changes.reactivate(api, mark, current)
-        if state.action == "resume":
-            return await plan_changes.resume(api, mark, current, item)
-        return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)
+            if state.action == "upgrade":
+                date = state.proration_date
+                return await plan_changes.upgrade(api, mark, current, item, price, date)
+            await plan_changes.lower(api, mark, current, item, price)
+        elif state.action == "resume" and state.keeps_downgrade:
+            await plan_changes.reactivate(api, mark, current)
+        elif state.action == "resume":
+            await plan_changes.resume(api, mark, current, item)
+        else:
+            await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)
+        return None
 
     async def done(self, state: ChangeState, value: Changed, db: Db) -> Told:
         """See StripeStep."""

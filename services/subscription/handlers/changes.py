@@ -103,10 +103,13 @@ class _TellsStripe(AnsweringStep[Q, Change, Told], Generic[Q]):
     def _after(
         self, row: SubscriptionRow, change: Change, told: StripeSubscription, at: datetime
     ) -> SubscriptionRow:
-        """The row with what the change itself has done; the rest comes as facts of Stripe."""
+        """The row as the change has left it by the answer, which may not be what was asked for, if
+        somebody has undone it at Stripe meanwhile; the rest comes as facts of Stripe.
+        """
         if change.action == "cancel_now":
             return _ended(row, told, at)
-        coming = self._means.terms.catalogue.get(told.pending_tier or "")
+        catalogue = self._means.terms.catalogue
+        coming = catalogue.get(told.pending_tier or "")
         row = msgspec.structs.replace(
             row,
             pending_tier=coming.tier if coming else None,
@@ -114,17 +117,16 @@ class _TellsStripe(AnsweringStep[Q, Change, Told], Generic[Q]):
             updated_at=at,
         )
         if change.action == "upgrade":
+            plan = catalogue.get(told.tier or "")
             return msgspec.structs.replace(
-                on_tier(row, change.tier or row.tier),
-                price_cents=change.price_cents,
+                on_tier(row, plan.tier if plan else row.tier),
+                price_cents=row.price_cents if told.price_cents is None else told.price_cents,
                 cancel_at_period_end=told.cancel_at_period_end,
             )
-        if change.action == "resume":
-            return msgspec.structs.replace(row, cancel_at_period_end=False, canceled_at=None)
-        if change.action == "cancel":
-            return msgspec.structs.replace(
-                row, cancel_at_period_end=True, canceled_at=told.canceled_at or at
-            )
+        if change.action in {"cancel", "resume"}:
+            ends = told.cancel_at_period_end
+            canceled_at = (told.canceled_at or at) if ends else None
+            return msgspec.structs.replace(row, cancel_at_period_end=ends, canceled_at=canceled_at)
         return row
 
 
