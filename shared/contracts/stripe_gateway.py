@@ -416,7 +416,8 @@ class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only
     unless it `keeps_downgrade`).
     `refund`, with `cancel_now`, gives back what the running period was paid with, and
     `refund_from` what every period was paid with that begins then or later. Without
-    `stripe_subscription_id` it is the one that runs.
+    `stripe_subscription_id` it is the one that runs. What `may_be_called_off` is given up when
+    Stripe is out, with `stripe_busy`, and not made once it is back: who still wants it asks again.
     """
 
     organization_id: Organization
@@ -428,6 +429,7 @@ class ChangeStripeSubscription(Request[StripeSubscription], frozen=True, kw_only
     refund: bool = False
     refund_from: datetime | None = None
     keeps_downgrade: bool = False
+    may_be_called_off: bool = False
     requested_by: Text
 
 

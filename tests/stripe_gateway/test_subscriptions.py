@@ -331,6 +331,33 @@ async def test_a_period_is_given_back_that_begins_when_something_better_is_had(
     ) == [(-each,) for each in back]
 
 
+@pytest.mark.parametrize("may_be_called_off", [True, False])
+async def test_an_end_that_may_be_called_off_is_not_made_when_stripe_is_back(
+    shop: Shop, organization: str, may_be_called_off: bool
+) -> None:
+    found = await subscribe(shop, organization)
+    await shop.delivered()
+    await shop.idle()
+    target = f"GET /v1/subscriptions/{found.stripe_subscription_id}"
+    shop.sandbox.control("faults", kind="error_before", target=target, count=99)
+    end = change(organization, "cancel_now", may_be_called_off=may_be_called_off)
+    refusal = await shop.refusal(end, idempotency_key="end", timeout_seconds=3.0)
+    assert refusal.code == ("stripe_busy" if may_be_called_off else "pending")
+    shop.sandbox.control("faults/clear")
+
+    async def waiting() -> list[Any]:
+        return await shop.rows(
+            "SELECT 1 FROM steps WHERE kind = 'change_stripe_subscription' AND status = 'prepared'"
+        )
+
+    await shop.pass_time()
+    await until(waiting, lambda steps: not steps)
+    there = await at_stripe(shop, found)
+    assert there.status == ("active" if may_be_called_off else "canceled")
+    # Who still wants it asks again, by the same key.
+    assert (await shop.ask(end, idempotency_key="end")).status == "canceled"
+
+
 async def test_a_refund_that_stripe_refuses_is_tried_until_it_is_made(
     shop: Shop, organization: str
 ) -> None:

@@ -90,9 +90,6 @@ class Life(World):
 
     async def do_operator(self, value: tuple[Any, int | None]) -> None:
         tier, limit = value
-        if tier == "free" and self.busy:
-            # What was replaced is ended although its turn would come again.
-            return
         self.pass_time(timedelta(seconds=1))
         await self.hear_in_order()
         request = SetTier(

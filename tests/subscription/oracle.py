@@ -139,7 +139,10 @@ class Oracle:
         running period was paid with, and each later one.
         """
         for each in self.alive:
-            if each is not self.at_stripe:
+            if each is self.at_stripe:
+                # Its turn has come again before it was ended.
+                each.replaced_from = None
+            else:
                 since = self.better.began_at if self.better else each.start
                 each.replaced_from = min(each.replaced_from or since, since)
 

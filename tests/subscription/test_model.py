@@ -94,6 +94,18 @@ RENEWED_TWICE_WHILE_STRIPE_WAS_BUSY: Happens = [
     ("pass", (31, "paid")),
     ("stripe", "free"),
 ]
+TAKEN_BACK_WHILE_STRIPE_WAS_BUSY: Happens = [
+    ("pass", (10, "paid")),
+    ("stripe", "busy"),
+    ("operator", ("enterprise", None)),
+    ("pass", (31, "paid")),
+    ("operator", ("free", None)),
+    ("stripe", "free"),
+    ("pass", (31, "paid")),
+    ("stripe", "busy"),
+    ("operator", ("team", None)),
+    ("stripe", "free"),
+]
 BOUGHT_BESIDE_WHILE_STRIPE_WAS_BUSY: Happens = [
     ("pass", (40, "paid")),
     ("stripe", "busy"),
@@ -229,6 +241,7 @@ def test_random_lives_agree_with_the_model(stack: Stack, database: Database) -> 
     @given(BEGINNINGS, BEGINS, ACTIONS)
     @example(MIDYEAR, ("subscribe", ("starter", False)), RENEWED_WHILE_STRIPE_WAS_BUSY)
     @example(MIDYEAR, ("subscribe", ("starter", False)), RENEWED_TWICE_WHILE_STRIPE_WAS_BUSY)
+    @example(MIDYEAR, ("subscribe", ("starter", False)), TAKEN_BACK_WHILE_STRIPE_WAS_BUSY)
     @example(MIDYEAR, ("subscribe", ("starter", False)), BOUGHT_BESIDE_WHILE_STRIPE_WAS_BUSY)
     @example(MIDYEAR, ("subscribe", ("starter", False)), UPGRADED)
     @example(MIDYEAR, ("subscribe", ("pro", False)), TRIED_FIRST)

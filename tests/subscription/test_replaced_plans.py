@@ -40,6 +40,17 @@ async def ended(customer: Customer, count: int = 1) -> list[ChangeStripeSubscrip
     return await until(asked, lambda found: len(found) >= count)
 
 
+async def orders(customer: Customer) -> list[str]:
+    """How the orders stand to end something at Stripe."""
+    async with customer.database.read() as db:
+        rows = await db.driver.fetch(
+            "SELECT status FROM steps WHERE kind = 'end_at_stripe'"
+            " AND state ->> 'organization_id' = $1",
+            customer.organization_id,
+        )
+    return [row["status"] for row in rows]
+
+
 @pytest.fixture
 def stripe(customer: Customer) -> Customer:
     """A customer whose Stripe does what it is told."""
@@ -118,6 +129,31 @@ async def test_what_is_paid_after_something_better_began_goes_back(
         await replace()
     (request,) = await ended(stripe)
     assert (request.action, request.refund) == ("cancel_now", paid == "after")
+
+
+async def test_a_tier_that_is_taken_back_before_stripe_hears_of_it_leaves_the_plan(
+    stripe: Customer,
+) -> None:
+    ending = stripe.neighbours.answers[ChangeStripeSubscription]
+    stripe.neighbours.answers[ChangeStripeSubscription] = lambda _: BUSY
+    await stripe.subscribe("pro")
+
+    def tier(name: Any) -> SetTier:
+        return SetTier(organization_id=stripe.organization_id, tier=name, requested_by="operator")
+
+    await stripe.ask(tier("enterprise"))
+    (first, *_) = await ended(stripe)
+    assert first.may_be_called_off
+    stripe.clock.advance(timedelta(hours=1))
+    assert (await stripe.ask(tier("free"))).tier == "pro"
+    assert await orders(stripe) == []
+    # What is given later is another order, from then on.
+    stripe.neighbours.answers[ChangeStripeSubscription] = ending
+    stripe.clock.advance(timedelta(hours=1))
+    await stripe.ask(tier("enterprise"))
+    assert await until(lambda: orders(stripe), lambda found: found == ["concluded"])
+    assert first.refund_from is not None
+    assert ends(stripe)[-1].refund_from == first.refund_from + timedelta(hours=2)
 
 
 async def test_what_renews_before_its_end_gets_there_goes_back(stripe: Customer) -> None:

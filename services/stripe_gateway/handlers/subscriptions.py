@@ -8,9 +8,10 @@ from services.stripe_gateway.handlers.looks.subscriptions import keep_subscripti
 from services.stripe_gateway.handlers.steps import Begun, StripeStep, Told
 from services.stripe_gateway.rules.lowering import main_item
 from services.stripe_gateway.rules.objects import Subscription
-from services.stripe_gateway.rules.refusals import ENDED, NO_SUBSCRIPTION, PLAN_MISSING
+from services.stripe_gateway.rules.refusals import BUSY, ENDED, NO_SUBSCRIPTION, PLAN_MISSING
 from services.stripe_gateway.rules.subscriptions import Quote
 from services.stripe_gateway.store import subscriptions
+from services.stripe_gateway.stripe_api import OutcomeUnknown
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
 from services.stripe_gateway.stripe_api.prices import ensure_price
 from shared.contracts.base import Refusal, Reply
@@ -90,6 +91,7 @@ class ChangeState(Begun, frozen=True, kw_only=True):
     refund: bool = False
     refund_from: datetime | None = None
     keeps_downgrade: bool = False
+    may_be_called_off: bool = False
 
 
 Changed = Subscription | Refusal
@@ -132,6 +134,7 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
             refund=request.refund,
             refund_from=request.refund_from,
             keeps_downgrade=request.keeps_downgrade,
+            may_be_called_off=request.may_be_called_off,
         )
 
     async def do(self, state: ChangeState, customer_id: str) -> Changed:  # noqa: ARG002
@@ -143,7 +146,12 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
 
     async def _change(self, state: ChangeState) -> Refusal | None:
         api, mark = self.workshop.api, state.mark
-        current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
+        try:
+            current = await at_stripe.fetch_subscription(api, state.stripe_subscription_id)
+        except OutcomeUnknown:
+            if state.may_be_called_off:
+                return BUSY
+            raise
         item = main_item(current)
         if state.action == "cancel_now":
             who = state.who.organization_id

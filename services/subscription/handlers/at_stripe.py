@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from services.subscription.handlers.means import Means
+from services.subscription.store.subscriptions import delete_waiting_orders
 from services.subscription.tables import SubscriptionRow
 from shared.clock import new_id
 from shared.contracts.base import Event, Refusal, Reply
@@ -62,6 +63,7 @@ class EndAtStripe(Step[Ending, Reply]):
             action="cancel_now",
             refund=state.refund,
             refund_from=state.refund_from,
+            may_be_called_off=True,
             requested_by=OURSELVES,
         )
         return await self._means.ask(request, step_id)
@@ -124,6 +126,13 @@ async def end_at_stripe(
     step_id = f"end_at_stripe:{stripe_id}:{row.stripe_version}"
     ending = Ending(row.organization_id, stripe_id, refund, refund_from)
     await prepare_step(db, EndAtStripe, step_id, ending)
+
+
+async def call_off_end(db: Db, row: SubscriptionRow) -> None:
+    """What was to be ended counts again: nothing that still waits ends it. An order that Stripe is
+    told of just now cannot be called off.
+    """
+    await delete_waiting_orders(db, EndAtStripe.kind, row.stripe_subscription_id or "")
 
 
 async def refund_purchase(db: Db, organization_id: str, session_id: str) -> None:

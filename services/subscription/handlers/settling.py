@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.subscription.handlers.at_stripe import end_at_stripe
+from services.subscription.handlers.at_stripe import call_off_end, end_at_stripe
 from services.subscription.handlers.means import Means
 from services.subscription.rules.entitlements import Standing
 from services.subscription.rules.moves import (
@@ -30,6 +30,8 @@ async def settle(means: Means, db: Db, organization: OrganizationRow) -> list[Ev
     live = choose_live(rows)
     await set_live(db, organization_id, live.subscription_id if live else None)
     if live is not None:
+        if live.source == "stripe" and not live.live:
+            await call_off_end(db, live)
         for row in rows_replaced(live, rows):
             refund, since = is_paid_back(live, row), paid_back_from(live, row)
             await end_at_stripe(db, row, refund=refund, refund_from=since)

@@ -21,6 +21,10 @@ SELECT organization_id FROM subscriptions
 WHERE live AND past_due_since <= $1 AND suspended_at IS NULL
 ORDER BY past_due_since LIMIT $2
 """
+_DELETE_ORDERS = """
+DELETE FROM steps
+WHERE status <> 'concluded' AND kind = $1 AND state ->> 'stripe_subscription_id' = $2
+"""
 _NEXT_OVERDUE = "SELECT min(past_due_since) FROM subscriptions WHERE live AND suspended_at IS NULL"
 
 
@@ -56,6 +60,11 @@ async def set_live(db: Db, organization_id: str, subscription_id: str | None) ->
     await db.driver.execute(_END_OTHERS, organization_id, subscription_id)
     if subscription_id is not None:
         await db.driver.execute(_SET_LIVE, subscription_id)
+
+
+async def delete_waiting_orders(db: Db, kind: str, stripe_subscription_id: str) -> None:
+    """Forget steps of a kind about a subscription at Stripe that have not concluded."""
+    await db.driver.execute(_DELETE_ORDERS, kind, stripe_subscription_id)
 
 
 async def list_overdue(db: Db, since: datetime, limit: int) -> Sequence[str]:
