@@ -106,6 +106,16 @@ TAKEN_BACK_WHILE_STRIPE_WAS_BUSY: Happens = [
     ("operator", ("team", None)),
     ("stripe", "free"),
 ]
+# What was bought meanwhile counts when the tier goes, and is then what the older plan is beside.
+BOUGHT_BENEATH_A_TIER: Happens = [
+    ("pass", (10, "paid")),
+    ("stripe", "busy"),
+    ("operator", ("enterprise", None)),
+    ("subscribe", ("pro", True)),
+    ("operator", ("free", None)),
+    ("pass", (31, "paid")),
+    ("stripe", "free"),
+]
 BOUGHT_BESIDE_WHILE_STRIPE_WAS_BUSY: Happens = [
     ("pass", (40, "paid")),
     ("stripe", "busy"),
@@ -242,6 +252,7 @@ def test_random_lives_agree_with_the_model(stack: Stack, database: Database) -> 
     @example(MIDYEAR, ("subscribe", ("starter", False)), RENEWED_WHILE_STRIPE_WAS_BUSY)
     @example(MIDYEAR, ("subscribe", ("starter", False)), RENEWED_TWICE_WHILE_STRIPE_WAS_BUSY)
     @example(MIDYEAR, ("subscribe", ("starter", False)), TAKEN_BACK_WHILE_STRIPE_WAS_BUSY)
+    @example(MIDYEAR, ("subscribe", ("starter", False)), BOUGHT_BENEATH_A_TIER)
     @example(MIDYEAR, ("subscribe", ("starter", False)), BOUGHT_BESIDE_WHILE_STRIPE_WAS_BUSY)
     @example(MIDYEAR, ("subscribe", ("starter", False)), UPGRADED)
     @example(MIDYEAR, ("subscribe", ("pro", False)), TRIED_FIRST)

@@ -114,16 +114,17 @@ def _note_refusal(step_id: str, outcome: Reply) -> None:
 
 
 async def end_at_stripe(
-    db: Db, row: SubscriptionRow, *, refund: bool, refund_from: datetime
+    db: Db, row: SubscriptionRow, live: SubscriptionRow, *, refund: bool, refund_from: datetime
 ) -> None:
     """Have a subscription ended at Stripe. Its running period is paid back with `refund`, and all
     that begin from `refund_from` on anyway: while Stripe is busy the plan goes on, and renews.
 
-    Ordered once for each version of it that is heard of: whatever became of an earlier order, one
-    that is told to go on still is ended.
+    Ordered once for each version of it that is heard of, whatever became of an earlier order: one
+    that is told to go on still is ended. And once for each that counts instead of it, for what goes
+    back depends on that.
     """
     stripe_id = row.stripe_subscription_id or ""
-    step_id = f"end_at_stripe:{stripe_id}:{row.stripe_version}"
+    step_id = f"end_at_stripe:{stripe_id}:{row.stripe_version}:{live.subscription_id}"
     ending = Ending(row.organization_id, stripe_id, refund, refund_from)
     await prepare_step(db, EndAtStripe, step_id, ending)
 

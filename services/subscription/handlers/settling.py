@@ -34,7 +34,7 @@ async def settle(means: Means, db: Db, organization: OrganizationRow) -> list[Ev
             await call_off_end(db, live)
         for row in rows_replaced(live, rows):
             refund, since = is_paid_back(live, row), paid_back_from(live, row)
-            await end_at_stripe(db, row, refund=refund, refund_from=since)
+            await end_at_stripe(db, row, live, refund=refund, refund_from=since)
     changed = msgspec.structs.replace(organization, plan_version=organization.plan_version + 1)
     await set_organization(db, organization_id, plan_version=changed.plan_version)
     return [plan_fact(Standing(terms=means.terms, organization=changed, live=live, at=db.now))]
