@@ -146,6 +146,12 @@ UPGRADED: Happens = [
     ("operator", ("free", None)),
     ("subscribe", ("pro", False)),
 ]
+LOWERED_CANCELED_AND_REACTIVATED: Happens = [
+    ("change", ("starter", 60)),
+    ("cancel", True),
+    ("reactivate", None),
+    ("pass", (31, "paid")),
+]
 TRIED_FIRST: Happens = [
     ("change", ("team", 5)),
     ("work", (7, 7)),
@@ -255,6 +261,7 @@ def test_random_lives_agree_with_the_model(stack: Stack, database: Database) -> 
     @example(MIDYEAR, ("subscribe", ("starter", False)), BOUGHT_BENEATH_A_TIER)
     @example(MIDYEAR, ("subscribe", ("starter", False)), BOUGHT_BESIDE_WHILE_STRIPE_WAS_BUSY)
     @example(MIDYEAR, ("subscribe", ("starter", False)), UPGRADED)
+    @example(MIDYEAR, ("subscribe", ("team", False)), LOWERED_CANCELED_AND_REACTIVATED)
     @example(MIDYEAR, ("subscribe", ("pro", False)), TRIED_FIRST)
     def lives(beginning: datetime, first: tuple[str, Any], rest: Happens) -> None:
         loop.run_until_complete(live(stack, beginning, [first, *rest]))

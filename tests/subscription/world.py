@@ -95,15 +95,7 @@ class World:
             each for each in self.oracle.subscriptions if each.name == state.stripe_subscription_id
         ]
         assert told is self.oracle.at_stripe
-        asked = ChangeStripeSubscription(
-            organization_id=self.organization_id,
-            action=state.action,
-            tier=state.tier,
-            price_cents=state.price_cents,
-            proration_date=state.proration_date,
-            requested_by=state.requested_by,
-        )
-        return told.change(asked, self.clock.now())
+        return told.change(state.request(), self.clock.now())
 
     async def preview(self, tier: str) -> ChangePreview | Refusal:
         """What a tier would cost, as the page shows it."""

@@ -102,19 +102,20 @@ async def lower(
     )
 
 
-async def reactivate(api: StripeApi, mark: Mark, current: Subscription) -> Subscription:
-    """Let it go on: its end does not follow, but a cheaper plan does if it was to."""
+async def resume(
+    api: StripeApi,
+    mark: Mark,
+    current: Subscription,
+    item: SubscriptionItem,
+    *,
+    keeps_downgrade: bool = False,
+) -> None:
+    """Let it go on as it is paid: its end does not follow, nor a cheaper plan if that is revoked."""
     if current.cancel_at is not None and not current.cancel_at_period_end:
-        return await at_stripe.clear_cancel_at(api, mark, current.id)
-    if current.cancel_at_period_end:
-        return await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=False)
-    return current
-
-
-async def resume(api: StripeApi, mark: Mark, current: Subscription, item: SubscriptionItem) -> None:
-    """Let it go on as it is paid: neither its end nor a cheaper plan follows."""
-    current = await reactivate(api, mark, current)
-    lowering = lowering_of(current)
+        current = await at_stripe.clear_cancel_at(api, mark, current.id)
+    elif current.cancel_at_period_end:
+        current = await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=False)
+    lowering = None if keeps_downgrade else lowering_of(current)
     if lowering is not None:
         await at_stripe.change_price_without_proration(
             api, mark, "change_price", current.id, item.id, lowering.paid_price, UNMARKED

@@ -165,10 +165,9 @@ class Change(StripeStep[ChangeStripeSubscription, ChangeState, Changed]):
                 date = state.proration_date
                 return await plan_changes.upgrade(api, mark, current, item, price, date)
             await plan_changes.lower(api, mark, current, item, price)
-        elif state.action == "resume" and state.keeps_downgrade:
-            await plan_changes.reactivate(api, mark, current)
         elif state.action == "resume":
-            await plan_changes.resume(api, mark, current, item)
+            keeps = state.keeps_downgrade
+            await plan_changes.resume(api, mark, current, item, keeps_downgrade=keeps)
         else:
             await at_stripe.set_cancel_at_period_end(api, mark, current.id, cancel=True)
         return None

@@ -57,6 +57,19 @@ class Change(msgspec.Struct, frozen=True):
     requested_by: str
     keeps_downgrade: bool = False
 
+    def request(self) -> ChangeStripeSubscription:
+        """What Stripe is told."""
+        return ChangeStripeSubscription(
+            organization_id=self.organization_id,
+            stripe_subscription_id=self.stripe_subscription_id,
+            action=self.action,
+            tier=self.tier,
+            price_cents=self.price_cents,
+            proration_date=self.proration_date,
+            keeps_downgrade=self.keeps_downgrade,
+            requested_by=self.requested_by,
+        )
+
 
 Told = StripeSubscription | Refusal
 Q = TypeVar("Q", bound=Request[Any])
@@ -72,17 +85,7 @@ class _TellsStripe(AnsweringStep[Q, Change, Told], Generic[Q]):
 
     async def call(self, step_id: str, state: Change) -> Told:
         """Tell Stripe, once for this step."""
-        request = ChangeStripeSubscription(
-            organization_id=state.organization_id,
-            stripe_subscription_id=state.stripe_subscription_id,
-            action=state.action,
-            tier=state.tier,
-            price_cents=state.price_cents,
-            proration_date=state.proration_date,
-            keeps_downgrade=state.keeps_downgrade,
-            requested_by=state.requested_by,
-        )
-        return await self._means.ask(request, step_id)
+        return await self._means.ask(state.request(), step_id)
 
     async def answer(
         self, step_id: str, state: Change, outcome: Told, db: Db
