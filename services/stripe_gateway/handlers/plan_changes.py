@@ -110,7 +110,7 @@ async def resume(
     *,
     keeps_downgrade: bool = False,
 ) -> None:
-    """Let it go on as it is paid: its end does not follow, nor a cheaper plan if that is revoked."""
+    """Let it go on as it is paid: its end does not follow, nor a cheaper plan, if that goes too."""
     if current.cancel_at is not None and not current.cancel_at_period_end:
         current = await at_stripe.clear_cancel_at(api, mark, current.id)
     elif current.cancel_at_period_end:
