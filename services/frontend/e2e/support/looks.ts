@@ -25,8 +25,12 @@ export async function expectAccessible(page: Page, what: string, within = "html"
   for (const { colorScheme, width } of LOOKS) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 900 });
-    await settled(page);
-    expect(await violations(page, within), `${what}, ${colorScheme}, ${width} pixels`).toEqual([]);
+    // A message may begin to fade while it is looked at; what is wrong stays so.
+    await expect(async () => {
+      await settled(page);
+      const found = await violations(page, within);
+      expect(found, `${what}, ${colorScheme}, ${width} pixels`).toEqual([]);
+    }).toPass({ timeout: 15_000 });
   }
 }
 
