@@ -83,7 +83,10 @@ async def _keep(view: SessionView, before: Row[Any], db: Db) -> Sequence[Event]:
     session = view.session
     status = purchase_status(before.status, session.status, session.payment_status, view.payment)
     newly_paid = status == "complete" and before.paid_at is None and before.kind != "setup"
-    paid_at = db.now if view.paid_at is None else datetime.fromtimestamp(view.paid_at, UTC)
+    paid_at = db.now
+    if view.paid_at is not None:
+        # Stripe tells whole seconds: it was paid before that one was over.
+        paid_at = min(paid_at, datetime.fromtimestamp(view.paid_at + 1, UTC))
     row = await purchases.set_purchase(
         db,
         before.purchase_id,
