@@ -1,6 +1,7 @@
 """The reconciler: what a webhook should have told is found all the same, within minutes."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -29,8 +30,9 @@ ASKED_FOR = timedelta(days=3)
 # Of each kind, looked at in one round.
 MOST = 100
 # Held in memory at once, and listed within the time of one call: where more happened, as after a
-# long outage, the walk is made shorter, and another one goes on where it ended.
-MOST_EVENTS = 5_000
+# long outage, or Stripe is slow, the walk is made shorter, and another one goes on where it ended.
+MOST_EVENTS = 2_000
+MOST_SECONDS = 20.0
 # But not shorter than this, so that it gets further whatever happens.
 SHORTEST = OVERLAP + timedelta(minutes=1)
 
@@ -40,7 +42,8 @@ class WalkState(Struct, frozen=True, kw_only=True):
 
     since: datetime
     until: datetime
-    goal: datetime
+    # Without one this was ordered before walks went on.
+    goal: datetime | None = None
 
 
 Walked = list[tuple[IncomingEvent, bytes]] | None
@@ -58,15 +61,23 @@ class WalkEvents(Step[WalkState, Walked]):
 
     async def call(self, step_id: str, state: WalkState) -> Walked:  # noqa: ARG002 -- its form
         """See Step. Newest first; None where it is too much for one walk."""
-        events: list[tuple[IncomingEvent, bytes]] = []
-        listed = 0
-        async for event, body in walk(self._workshop.api, state.since, state.until):
-            listed += 1
-            if listed > MOST_EVENTS and state.until - state.since > SHORTEST:
-                return None
-            if subject_of(event.kind) is not None:
-                events.append((event, body))
+        if state.until - state.since <= SHORTEST:
+            return [each async for each in self._events(state)]
+        events = []
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                async for each in self._events(state):
+                    events.append(each)
+                    if len(events) > MOST_EVENTS:
+                        return None
+        except TimeoutError:
+            return None
         return events
+
+    async def _events(self, state: WalkState) -> AsyncIterator[tuple[IncomingEvent, bytes]]:
+        async for event, body in walk(self._workshop.api, state.since, state.until):
+            if subject_of(event.kind) is not None:
+                yield event, body
 
     async def conclude(
         self,
@@ -76,15 +87,16 @@ class WalkEvents(Step[WalkState, Walked]):
         db: Db,
     ) -> Sequence[Event]:
         """See Step."""
+        goal = state.goal or state.until
         if outcome is None:
             half = (state.until - state.since) / 2
-            await _order_walk(db, state.since, state.since + max(half, SHORTEST), state.goal)
+            await _order_walk(db, state.since, state.since + max(half, SHORTEST), goal)
             return ()
         for event, body in reversed(outcome):
             await keep_event(event, body, db)
         await webhooks.end_walk(db, EVENTS, state.until)
-        if state.until < state.goal:
-            await _order_walk(db, state.until - OVERLAP, state.goal, state.goal)
+        if state.until < goal:
+            await _order_walk(db, state.until - OVERLAP, goal, goal)
         return ()
 
 
