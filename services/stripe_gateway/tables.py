@@ -191,6 +191,7 @@ stripe_invoices = Table(
     Column("told", JSONB, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Index("stripe_invoices_id", "stripe_invoice_id"),
 )
 
 # By which payments an invoice was paid, of those that something was asked back of.

@@ -50,10 +50,12 @@ SELECT EXISTS (
 """
 _NEXT_DUE = """
 SELECT least(
-    (SELECT min(d.next_attempt_at) FROM dunning d
-     JOIN billing_profiles p ON p.organization_id = d.organization_id AND p.parked_reason IS NULL),
-    (SELECT min(d.next_reminder_at) FROM dunning d
-     JOIN billing_profiles p ON p.organization_id = d.organization_id AND p.parked_reason IS NULL)
+    (SELECT d.next_attempt_at FROM dunning d
+     JOIN billing_profiles p ON p.organization_id = d.organization_id AND p.parked_reason IS NULL
+     WHERE d.next_attempt_at IS NOT NULL ORDER BY d.next_attempt_at LIMIT 1),
+    (SELECT d.next_reminder_at FROM dunning d
+     JOIN billing_profiles p ON p.organization_id = d.organization_id AND p.parked_reason IS NULL
+     WHERE d.next_reminder_at IS NOT NULL ORDER BY d.next_reminder_at LIMIT 1)
 )
 """
 # Unpaid invoices of one organization that a new card is tried on.

@@ -1,4 +1,6 @@
-"""What banks hold back or have taken of a charge, so that a dispute shows where it was billed."""
+"""What banks hold back or have taken of a charge, so that a dispute shows where it was billed; and
+whose an invoice is, found without knowing it.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,3 +20,4 @@ def upgrade() -> None:
         "charges",
         "disputed_cents BETWEEN 0 AND amount_cents - refunded_cents",
     )
+    op.create_index("stripe_invoices_id", "stripe_invoices", ["stripe_invoice_id"])
