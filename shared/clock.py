@@ -25,6 +25,13 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+def hourly(name: str, at: datetime) -> str:
+    """An idempotency key for what is tried until it is done: a key answers for ever what it
+    answered first, a "not now" too, so each hour has its own.
+    """
+    return f"{name}:{int(at.timestamp()) // 3600}"
+
+
 class FixedClock:
     """A clock for tests: stands still until it is moved."""
 

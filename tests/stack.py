@@ -25,7 +25,7 @@ from services.notices.app import service as notices
 from services.stripe_gateway.app import service as stripe_gateway
 from services.subscription.app import service as subscription
 from shared.bus import Bus
-from shared.clock import new_id
+from shared.clock import Clock, new_id
 from shared.contracts.base import Event, event_subject, owner_of
 from shared.credentials import AgentCredential, issue_agent_credential
 from shared.database import Database
@@ -68,9 +68,9 @@ class Stack:
         return found
 
     @asynccontextmanager
-    async def running(self, service: Service) -> AsyncIterator[Runtime]:
+    async def running(self, service: Service, clock: Clock | None = None) -> AsyncIterator[Runtime]:
         """A service in this process, drained at the end."""
-        runtime = Runtime(service, self.settings(service.name))
+        runtime = Runtime(service, self.settings(service.name), clock)
         app = runtime.app()
         await app.start()
         try:

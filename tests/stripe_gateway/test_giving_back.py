@@ -1,7 +1,7 @@
 """A refund that a bank stands in the way of: refused for now, and made once when it can be."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from services.invoicing.app import means
 from services.invoicing.app import service as invoicing
 from services.invoicing.handlers.returning import GiveBack, Returning
-from shared.clock import write_offset
+from shared.clock import FixedClock, write_offset
 from shared.contracts.stripe_gateway import Charge, ChargeChanged, RefundPayment
 from shared.steps import prepare_step
 from tests.stack import Stack, until
@@ -116,7 +116,8 @@ async def test_a_surplus_that_is_disputed_goes_back_once_when_the_dispute_is_won
     charge = await charged(shop, organization)
     dispute = shop.sandbox.control("disputes", payment_intent=charge.stripe_payment_intent_id)
     step_id = f"give_back:{charge.charge_id}"
-    async with stack.running(invoicing):
+    clock = FixedClock(datetime.now(UTC))
+    async with stack.running(invoicing, clock):
         async with means.database.transaction() as db:
             await prepare_step(db, GiveBack, step_id, Returning(organization, charge.charge_id))
 
@@ -132,6 +133,7 @@ async def test_a_surplus_that_is_disputed_goes_back_once_when_the_dispute_is_won
         await until(stands, lambda found: "refused_by_stripe" in found[1], 40)
         shop.sandbox.control(f"disputes/{dispute['id']}/won")
         await hours.pass_one()
+        clock.advance(timedelta(hours=1))
         async with means.database.transaction() as db:
             await db.execute(
                 text("UPDATE steps SET due_at = now() WHERE step_id = :id"), {"id": step_id}

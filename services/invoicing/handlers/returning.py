@@ -9,7 +9,7 @@ import msgspec
 from services.invoicing.handlers.facts import number_of
 from services.invoicing.handlers.means import Means, NotKnownYet
 from services.invoicing.tables import InvoiceRow, PaymentRow
-from shared.clock import new_id
+from shared.clock import hourly
 from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.invoicing import PaymentReturned
 from shared.contracts.stripe_gateway import RefundPayment
@@ -39,7 +39,7 @@ class GiveBack(Step[Returning, Reply]):
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    async def call(self, step_id: str, state: Returning) -> Reply:  # noqa: ARG002 -- its form
+    async def call(self, step_id: str, state: Returning) -> Reply:
         """See Step."""
         request = RefundPayment(
             organization_id=state.organization_id,
@@ -47,9 +47,9 @@ class GiveBack(Step[Returning, Reply]):
             charge_id=state.payment_id,
             requested_by=OURSELVES,
         )
-        # A key answers for weeks what it answered first, a bank's "not now" too, so each try has
-        # its own; the refund's id has it made once.
-        answer = await self._means.ask(request, new_id())
+        # Whatever the key, the refund's id has it made once.
+        key = hourly(step_id, self._means.database.clock.now())
+        answer = await self._means.ask(request, key)
         if isinstance(answer, Refusal) and answer.code not in GONE_ALREADY:
             # The customer was told that it comes back, so it is tried until it does.
             raise NotKnownYet(answer.code)

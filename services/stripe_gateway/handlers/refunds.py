@@ -13,12 +13,10 @@ from services.stripe_gateway.rules.states import refunded_status
 from services.stripe_gateway.store import charges, purchases, reversals
 from services.stripe_gateway.stripe_api import Mark
 from services.stripe_gateway.stripe_api import payments as at_stripe
+from shared.clock import hourly
 from shared.contracts.base import Reply
 from shared.contracts.stripe_gateway import Charge, RefundPayment
 from shared.database import Db
-
-# Stripe's key answers for a day what it answered first, a refusal too, so each hour has its own.
-HOUR_SECONDS = 3600
 
 
 class RefundState(Begun, frozen=True, kw_only=True):
@@ -59,11 +57,11 @@ class Refund(StripeStep[RefundPayment, RefundState, ReversalView]):
         amount = request.amount_cents or paid.left_cents
         if not 0 < amount <= paid.left_cents:
             return NOTHING_LEFT
-        hour = int(db.now.timestamp()) // HOUR_SECONDS
+        # The refund's own, so that two who order it at once make one.
+        name = hourly(f"{organization_id}:{request.refund_id}", db.now)
         return RefundState(
             who=begun.who,
-            # The refund's own, so that two who order it at once make one.
-            mark=Mark(local_id=f"{organization_id}:{request.refund_id}:{hour}", begun_at=db.now),
+            mark=Mark(local_id=name, begun_at=db.now),
             refund_id=request.refund_id,
             charge_id=request.charge_id,
             session_id=request.session_id,

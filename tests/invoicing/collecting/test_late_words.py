@@ -123,9 +123,17 @@ async def test_a_surplus_that_stripe_does_not_give_back_is_tried_until_it_does(
         state = Returning(debtor.organization_id, paid.payment_id)
         await prepare_step(db, GiveBack, f"give_back:{paid.payment_id}", state)
 
+    async def left() -> int:
+        return len(refusals)
+
     async def refunded() -> int:
         return debtor.stripe.charges[paid.payment_id].refunded_cents
 
+    # Within an hour Stripe would only say again what it has said.
+    await until(left, lambda number: number == 1)
+    debtor.clock.advance(timedelta(hours=1))
+    await until(left, lambda number: number == 0)
+    debtor.clock.advance(timedelta(hours=1))
     assert await until(refunded, lambda cents: cents > 0) == 5000
     assert len(debtor.stripe.requests(RefundPayment, debtor.organization_id)) == 3
     assert refusals == []
