@@ -1,5 +1,6 @@
 """Subscriptions: bought on a page, changed with Stripe told first, mirrored whatever is done."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -618,6 +619,38 @@ async def test_what_is_still_due_for_a_plan_that_nothing_was_had_for_is_due_no_m
     since = first.current_period_start + timedelta(days=days)
     await shop.ask(change(organization, "cancel_now", refund_from=since))
     assert [each.status for each in await invoices_of(shop, first)] == [status, "paid"]
+
+
+async def test_what_is_paid_while_it_cannot_be_withdrawn_goes_back(
+    shop: Shop, organization: str
+) -> None:
+    """An invoice whose payment is under way cannot be void; the plan ends, and is looked at on."""
+    clock, first = await subscribe_on_a_clock(shop, organization)
+    await use_card_that_is_declined(shop, organization)
+    await pass_at_stripe(shop, clock, 31 * 24 * 3600)
+    await mirrored(shop, organization, lambda found: found.status == "past_due")
+    target = "POST /v1/invoices/*/void"
+    shop.sandbox.control("faults", kind="refuse", target=target, count=99, code="payment_pending")
+    assert first.current_period_start is not None
+    since = first.current_period_start + timedelta(days=5)
+    ends = shop.settled(change(organization, "cancel_now", refund_from=since))
+    ending = asyncio.create_task(ends)
+
+    async def status() -> str:
+        return str((await at_stripe(shop, first)).status)
+
+    await until(status, lambda found: found == "canceled")
+    unpaid = (await invoices_of(shop, first))[0]
+    card = await shop.stripe.payment_methods.attach_async(
+        "pm_card_visa", {"customer": str(unpaid.customer)}
+    )
+    await shop.stripe.invoices.pay_async(unpaid.id, {"payment_method": card.id})
+    shop.sandbox.control("faults/clear")
+    await shop.pass_time()
+    assert (await ending).status == "canceled"
+    assert await given_back(shop, organization, 1) == [-7900]
+    customer = shop.facts.all(CustomerLinked, organization)[0].stripe_customer_id
+    assert shop.charged(customer=customer or "") == [7900, 7900]
 
 
 async def test_what_an_operator_bills_beside_a_plan_is_due_when_that_has_ended(

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 from services.stripe_gateway.handlers.giving_back import order_give_back
@@ -15,9 +16,10 @@ from services.stripe_gateway.rules.invoices import (
 )
 from services.stripe_gateway.rules.lowering import main_item
 from services.stripe_gateway.rules.objects import Subscription
-from services.stripe_gateway.stripe_api import Mark
+from services.stripe_gateway.stripe_api import Mark, OutcomeUnknown
 from services.stripe_gateway.stripe_api import subscriptions as at_stripe
 from services.stripe_gateway.stripe_api.invoices import list_invoices, withdraw_invoice
+from shared.clock import hourly
 
 
 class End(Struct, frozen=True):
@@ -57,17 +59,28 @@ async def end_now(workshop: Workshop, end: End) -> None:
     if end.runs:
         await _settle(workshop, end)
         await at_stripe.cancel_now(workshop.api, end.mark, end.plan.id)
-    await _settle(workshop, end)
+    owed = await _settle(workshop, end)
+    if owed:
+        # Its payment is under way, say: if it succeeds, it goes back.
+        raise OutcomeUnknown(f"not withdrawn: {', '.join(owed)}")
 
 
-async def _settle(workshop: Workshop, end: End) -> None:
-    """Withdraw what is not paid, so that it is not paid either while we look at what is."""
-    api = workshop.api
+async def _settle(workshop: Workshop, end: End) -> list[str]:
+    """Withdraw what is not paid, so that it is not paid either while we look at what is; the
+    invoices that Stripe refuses to withdraw, and that would have to go back once they are paid.
+    """
+    api, owed = workshop.api, []
+    local_id = hourly(end.mark.local_id, workshop.database.clock.now())
+    mark = msgspec.structs.replace(end.mark, local_id=local_id)
     drafts = await list_invoices(api, end.plan.id, "draft")
     # A process that died has perhaps finalized one, and not voided it.
     for invoice in (*drafts, *await list_invoices(api, end.plan.id, "open")):
         # Without its first invoice a plan ends by itself, and its first invoice ends with a plan.
-        if is_untried_renewal(invoice) or (end.gives_back(invoice) and not is_first(invoice)):
-            await withdraw_invoice(api, end.mark, invoice)
+        goes_back = end.gives_back(invoice) and not is_first(invoice)
+        if not (goes_back or is_untried_renewal(invoice)):
+            continue
+        if not await withdraw_invoice(api, mark, invoice) and goes_back:
+            owed.append(invoice.id)
     if end.refund or end.since is not None:
         await order_give_back(workshop, end.organization_id, end.plan.id, end.gives_back)
+    return owed

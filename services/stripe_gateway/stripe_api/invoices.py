@@ -139,16 +139,17 @@ async def void_invoice(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
     return await api.once(mark, "void_invoice", make)
 
 
-async def withdraw_invoice(api: StripeApi, mark: Mark, invoice: Invoice) -> None:
+async def withdraw_invoice(api: StripeApi, mark: Mark, invoice: Invoice) -> bool:
     """Have a draft or an open invoice of a subscription never be collected, for good where Stripe
     allows it: a subscription's draft cannot be deleted there, but finalized and then voided.
+    Answers whether it is settled now, one way or the other.
     """
     own = msgspec.structs.replace(mark, local_id=f"{mark.local_id}:{invoice.id}")
     try:
         if invoice.status == "draft" and invoice.amount_due < LEAST_CENTS:
             # To finalize it would settle it, from the credit that the customer has at Stripe.
             await _stop_collecting(api, own, invoice.id)
-            return
+            return True
         if invoice.status == "draft":
             invoice = await _finalize(api, own, invoice.id)
         if invoice.status == "open":
@@ -157,6 +158,8 @@ async def withdraw_invoice(api: StripeApi, mark: Mark, invoice: Invoice) -> None
         # Its payment is under way, say. Its plan ends all the same.
         fields = {"invoice": invoice.id, "code": refused.code}
         logger.exception("an invoice is not withdrawn", extra={"fields": fields})
+        return (await fetch_invoice(api, invoice.id)).status not in {"draft", "open"}
+    return True
 
 
 async def _finalize(api: StripeApi, mark: Mark, invoice_id: str) -> Invoice:
