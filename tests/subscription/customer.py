@@ -18,6 +18,7 @@ from shared.contracts.account import AccountChanged, Buyer
 from shared.contracts.base import Event, Refusal, Reply, Request, name_of
 from shared.contracts.stripe_gateway import (
     PurchasePaid,
+    PurchaseReversed,
     StripeSubscription,
     SubscriptionChanged,
 )
@@ -178,6 +179,19 @@ class Customer:
                 stripe_invoice_id=None,
                 paid_at=at or self.clock.now(),
             )
+        )
+
+    def reversal(self, cents: int, version: int, session: str = "cs_1") -> PurchaseReversed:
+        """Of a lifetime's payment so much is gone in all, as of a version."""
+        return PurchaseReversed(
+            organization_id=self.organization_id,
+            session_id=f"{session}_{self.organization_id.replace('-', '')}",
+            kind="lifetime",
+            amount_cents=49_900,
+            reversed_cents=cents,
+            version=version,
+            reason="dispute",
+            reversed_at=self.clock.now(),
         )
 
     async def account_stands(self, **changes: Any) -> None:

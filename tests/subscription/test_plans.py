@@ -15,7 +15,6 @@ from services.subscription.tiers import read_catalogue
 from shared.contracts.base import Refusal
 from shared.contracts.stripe_gateway import (
     ChangeStripeSubscription,
-    PurchaseReversed,
     RefundPayment,
     SubscriptionChanged,
 )
@@ -262,6 +261,8 @@ async def test_a_second_lifetime_is_paid_back_although_stripe_refuses_it_at_firs
     async def asked() -> list[RefundPayment]:
         return neighbours.requests(RefundPayment, organization_id)
 
+    await until(asked, bool)
+    customer.clock.advance(timedelta(hours=1))
     refused, heard = await until(asked, lambda found: len(found) == 2)
     assert refused == heard
     # The key that was refused would be refused for weeks.
@@ -291,30 +292,36 @@ async def test_a_second_lifetime_that_somebody_else_has_paid_back_is_not_asked_f
     assert len(customer.neighbours.requests(RefundPayment, customer.organization_id)) == 1
 
 
+async def test_a_second_lifetime_that_a_bank_held_back_is_paid_back_when_it_is_ours(
+    customer: Customer,
+) -> None:
+    gone = Refusal(code="refund_too_large", detail="Nothing is left.", status=422)
+    now, answers = customer.clock.now(), customer.neighbours.answers
+    answers[RefundPayment] = lambda _: gone
+    await customer.buy_lifetime("cs_1")
+    await customer.buy_lifetime("cs_2")
+
+    async def asked() -> list[RefundPayment]:
+        return customer.neighbours.requests(RefundPayment, customer.organization_id)
+
+    (refused,) = await until(asked, bool)
+    answers[RefundPayment] = lambda _: refunded(49_900, now)
+    for version, cents in ((1, 49_900), (2, 0)):
+        await customer.tell(customer.reversal(cents, version, "cs_2"))
+    _, again = await until(asked, lambda found: len(found) == 2)
+    assert again == refused
+
+
 async def test_a_refunded_lifetime_falls_back_and_a_reinstated_one_returns(
     customer: Customer,
 ) -> None:
-    session = f"cs_1_{customer.organization_id.replace('-', '')}"
-
-    def reversal(cents: int, version: int) -> PurchaseReversed:
-        return PurchaseReversed(
-            organization_id=customer.organization_id,
-            session_id=session,
-            kind="lifetime",
-            amount_cents=49_900,
-            reversed_cents=cents,
-            version=version,
-            reason="dispute",
-            reversed_at=customer.clock.now(),
-        )
-
     # The reversal may be heard of before the payment.
-    await customer.tell(reversal(49_900, 2))
+    await customer.tell(customer.reversal(49_900, 2))
     await customer.buy_lifetime()
     assert (await customer.subscription()).tier == "free"
-    await customer.tell(reversal(10_000, 1))
+    await customer.tell(customer.reversal(10_000, 1))
     assert (await customer.subscription()).tier == "free"
-    await customer.tell(reversal(0, 3))
+    await customer.tell(customer.reversal(0, 3))
     assert (await customer.subscription()).tier == "lifetime"
 
 

@@ -180,6 +180,27 @@ async def test_a_renewal_that_was_paid_beside_a_lifetime_goes_back(stripe: Custo
     assert (first.refund, second.refund) == (False, True)
 
 
+async def test_what_was_had_while_a_lifetime_was_taken_away_is_not_paid_back(
+    stripe: Customer,
+) -> None:
+    """A bank holds the lifetime's money back, and months later it is ours after all."""
+    await stripe.buy_lifetime()
+    stripe.clock.advance(timedelta(days=31))
+    await stripe.tell(stripe.reversal(49_900, 1))
+    stripe.clock.advance(timedelta(days=4))
+    began = stripe.clock.now()
+    await stripe.subscribe("pro")
+    start = began + timedelta(days=30)
+    stripe.clock.advance(timedelta(days=35))
+    await stripe.subscribe(
+        "pro", current_period_start=start, current_period_end=start + timedelta(days=30)
+    )
+    await stripe.tell(stripe.reversal(0, 2))
+    assert (await stripe.subscription()).is_lifetime
+    (order,) = await ended(stripe)
+    assert (order.refund, order.refund_from) == (False, stripe.clock.now())
+
+
 async def test_a_change_that_finds_stripe_busy_is_pending_and_settles_by_itself(
     customer: Customer,
 ) -> None:

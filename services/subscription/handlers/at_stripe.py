@@ -11,8 +11,8 @@ import msgspec
 
 from services.subscription.handlers.means import Means
 from services.subscription.store.subscriptions import delete_waiting_orders
-from services.subscription.tables import SubscriptionRow
-from shared.clock import new_id
+from services.subscription.tables import PurchaseRow, SubscriptionRow
+from shared.clock import hourly
 from shared.contracts.base import Event, Refusal, Reply
 from shared.contracts.stripe_gateway import ChangeStripeSubscription, RefundPayment
 from shared.database import Db
@@ -93,9 +93,8 @@ class RefundPurchase(Step[Refunding, Reply]):
             session_id=state.session_id,
             requested_by=OURSELVES,
         )
-        # A key answers for weeks what it answered first, a bank's "not now" too, so each try has
-        # its own; the refund's id has it made once.
-        answer = await self._means.ask(request, new_id())
+        # Whatever the key, the refund's id has it made once.
+        answer = await self._means.ask(request, hourly(step_id, self._means.clock.now()))
         if isinstance(answer, Refusal) and answer.code not in GONE_ALREADY:
             raise NotGivenBack(answer.code)
         return answer
@@ -124,7 +123,8 @@ async def end_at_stripe(
     back depends on that.
     """
     stripe_id = row.stripe_subscription_id or ""
-    step_id = f"end_at_stripe:{stripe_id}:{row.stripe_version}:{live.subscription_id}"
+    instead = f"{live.subscription_id}:{int(refund_from.timestamp())}"
+    step_id = f"end_at_stripe:{stripe_id}:{row.stripe_version}:{instead}"
     ending = Ending(row.organization_id, stripe_id, refund, refund_from)
     await prepare_step(db, EndAtStripe, step_id, ending)
 
@@ -136,7 +136,8 @@ async def call_off_end(db: Db, row: SubscriptionRow) -> None:
     await delete_waiting_orders(db, EndAtStripe.kind, row.stripe_subscription_id or "")
 
 
-async def refund_purchase(db: Db, organization_id: str, session_id: str) -> None:
-    """Have a purchase refunded, once."""
-    state = Refunding(organization_id, session_id)
-    await prepare_step(db, RefundPurchase, f"refund_purchase:{session_id}", state)
+async def refund_purchase(db: Db, purchase: PurchaseRow) -> None:
+    """Have a purchase refunded, once; anew, if a bank that held it back has given it to us."""
+    state = Refunding(purchase.organization_id, purchase.session_id)
+    step_id = f"refund_purchase:{purchase.session_id}:{purchase.reversal_version}"
+    await prepare_step(db, RefundPurchase, step_id, state)

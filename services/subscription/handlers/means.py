@@ -9,6 +9,7 @@ from services.subscription.settings import SubscriptionSettings
 from services.subscription.store.organizations import get_organization, lock_organization
 from services.subscription.store.subscriptions import find_live
 from shared.bus import Asks, NoAnswerer
+from shared.clock import Clock, SystemClock
 from shared.contracts.account import GetAccount
 from shared.contracts.base import Refusal, Reply, Request
 from shared.database import Database, Db
@@ -25,6 +26,7 @@ class Means:
     def __init__(self, asks: Asks, terms: Terms | None = None) -> None:
         self._asks = asks
         self._terms = terms
+        self.clock: Clock = SystemClock()
 
     @property
     def terms(self) -> Terms:
@@ -34,10 +36,9 @@ class Means:
         return self._terms
 
     @asynccontextmanager
-    async def open(
-        self, _database: Database, settings: SubscriptionSettings
-    ) -> AsyncIterator[None]:
+    async def open(self, database: Database, settings: SubscriptionSettings) -> AsyncIterator[None]:
         """Read the catalogue."""
+        self.clock = database.clock
         self._terms = Terms(
             catalogue=settings.catalogue,
             workflow_price_cents=settings.workflow_price_cents,

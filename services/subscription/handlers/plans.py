@@ -115,7 +115,7 @@ class Plans:
         for each in purchases:
             # Two tabs, two payments: one lifetime, and the other money goes back.
             if is_standing(each) and chosen and each.session_id != chosen.session_id:
-                await refund_purchase(db, organization_id, each.session_id)
+                await refund_purchase(db, each)
         if chosen is not None:
             await save_subscription(db, _lifetime(row, chosen, db))
         elif row is not None:
@@ -151,6 +151,11 @@ async def _purchase(db: Db, organization_id: str, session_id: str) -> PurchaseRo
 def _lifetime(row: SubscriptionRow | None, purchase: PurchaseRow, db: Db) -> SubscriptionRow:
     """The lifetime of a purchase, begun or begun again; an old row keeps its own limits."""
     bought_at = purchase.paid_at or db.now
+    same = row is not None and row.session_id == purchase.session_id
+    runs_since = row.runs_since if row and same else bought_at
+    if row and same and row.status == "canceled":
+        # What was paid for while it was taken away was had.
+        runs_since = db.now
     begun = row or SubscriptionRow(
         subscription_id=new_id(),
         organization_id=purchase.organization_id,
@@ -167,6 +172,7 @@ def _lifetime(row: SubscriptionRow | None, purchase: PurchaseRow, db: Db) -> Sub
         session_id=purchase.session_id,
         price_cents=purchase.amount_cents,
         began_at=bought_at,
+        runs_since=runs_since,
         canceled_at=None,
         ended_at=None,
         updated_at=db.now,

@@ -83,17 +83,25 @@ def is_paid_back(live: SubscriptionRow, row: SubscriptionRow) -> bool:
     """
     if live.source == "stripe" or row.runs_since is None:
         return True
-    return max(row.runs_since, row.current_period_start or row.began_at) >= live.began_at
+    return max(row.runs_since, row.current_period_start or row.began_at) >= _replaces_since(live)
 
 
 def paid_back_from(live: SubscriptionRow, row: SubscriptionRow) -> datetime:
     """From when on the periods of a plan that was replaced are paid back, also those that begin
     before Stripe hears of it: what runs there then may not be the one that was decided on here.
     """
-    period = known_period(row)
+    since, period = _replaces_since(live), known_period(row)
     if period is None or not is_paid_back(live, row):
-        return live.began_at
-    return period.start if period.start <= live.began_at < period.end else live.began_at
+        return since
+    return period.start if period.start <= since < period.end else since
+
+
+def _replaces_since(live: SubscriptionRow) -> datetime:
+    """From when on nothing else is to be paid for: of a lifetime that was taken away and came back,
+    since it did.
+    """
+    returned = live.runs_since if live.source == "lifetime" else None
+    return returned or live.began_at
 
 
 def on_tier(row: SubscriptionRow, tier: TierName) -> SubscriptionRow:
