@@ -28,7 +28,7 @@ export class Organization {
 
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by the test that asks
   async get(path = ""): Promise<any> {
-    const answer = await this.http.get(`${this.address}${path}`, this.headers());
+    const answer = await this.http.get(`${this.address}${path}`, this.options());
     expect(answer.ok(), `GET ${path}: ${await answer.text()}`).toBe(true);
     return answer.json();
   }
@@ -37,7 +37,7 @@ export class Organization {
   async post(path: string, data: unknown = {}): Promise<any> {
     // Not yet known, or not yet there: a moment later it may be otherwise.
     for (let attempt = 0; ; attempt++) {
-      const answer = await this.http.post(`${this.address}${path}`, { ...this.headers(), data });
+      const answer = await this.http.post(`${this.address}${path}`, { ...this.options(), data });
       if (answer.ok()) return answer.json();
       if (![402, 409, 429, 503, 504].includes(answer.status()) || attempt > 40) {
         throw new Error(`POST ${path}: ${await answer.text()}`);
@@ -91,12 +91,12 @@ export class Organization {
   }
 
   async put(path: string, data: unknown): Promise<void> {
-    const answer = await this.http.put(`${this.address}${path}`, { ...this.headers(), data });
+    const answer = await this.http.put(`${this.address}${path}`, { ...this.options(), data });
     expect(answer.ok(), await answer.text()).toBe(true);
   }
 
   async patch(data: unknown): Promise<void> {
-    const answer = await this.http.patch(this.address, { ...this.headers(), data });
+    const answer = await this.http.patch(this.address, { ...this.options(), data });
     expect(answer.ok(), await answer.text()).toBe(true);
   }
 
@@ -105,7 +105,9 @@ export class Organization {
     await expect.poll(async () => satisfied(await this.get(path)), { timeout: 60_000 }).toBe(true);
   }
 
-  private headers() {
-    return { headers: { Authorization: `Bearer ${this.token}` } };
+  private options() {
+    // A connection that nobody used for five seconds may be closed as it is used again: like a
+    // browser, ask on another one. All that is asked here may be asked twice.
+    return { headers: { Authorization: `Bearer ${this.token}` }, maxRetries: 2 };
   }
 }
