@@ -5,6 +5,7 @@ can be finished, and not be forgotten.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -57,17 +58,24 @@ async def show_step(request: ShowParkedStep, db: Db) -> ParkedSteps | Refusal:
 
 async def resume_steps(request: ResumeParkedSteps, db: Db) -> Done:
     """Have parked steps carried out again at once, as often as new ones are."""
+    step_ids = await resume(db, *request.step_ids)
+    told = {"steps": step_ids, "requested_by": request.requested_by}
+    logger.info("parked steps resumed", extra={"fields": told})
+    return Done(affected=len(step_ids), at=db.now)
+
+
+async def resume(db: Db, *step_ids: str) -> Sequence[str]:
+    """What an operator would, where it is known that what they wait for has come: those of these
+    steps that were parked are carried out again.
+    """
     resumed = await db.execute(
         update(steps)
-        .where(steps.c.step_id.in_(request.step_ids), steps.c.status == "parked")
+        .where(steps.c.step_id.in_(step_ids), steps.c.status == "parked")
         .values(status="prepared", attempts=0, due_at=func.clock_timestamp())
         .returning(steps.c.step_id)
     )
-    step_ids = [row.step_id for row in resumed]
-    told = {"steps": step_ids, "requested_by": request.requested_by}
-    logger.info("parked steps resumed", extra={"fields": told})
     db.ring(BELL)
-    return Done(affected=len(step_ids), at=db.now)
+    return [row.step_id for row in resumed]
 
 
 def _shown(row: Row[Any], *, with_state: bool) -> ParkedStep:

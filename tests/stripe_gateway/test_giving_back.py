@@ -11,10 +11,16 @@ from services.invoicing.app import means
 from services.invoicing.app import service as invoicing
 from services.invoicing.handlers.returning import GiveBack, Returning
 from shared.clock import FixedClock, write_offset
-from shared.contracts.stripe_gateway import Charge, ChargeChanged, RefundPayment
+from shared.contracts.stripe_gateway import (
+    Charge,
+    ChargeChanged,
+    CustomerLinked,
+    RefundPayment,
+)
 from shared.steps import prepare_step
 from tests.stack import Stack, until
 from tests.stripe_gateway.shop import Shop, at_once
+from tests.stripe_gateway.test_subscriptions import change, subscribe
 
 
 class Hours:
@@ -108,6 +114,35 @@ async def test_a_refund_that_stripe_made_an_hour_ago_is_found_before_another_one
     assert (await shop.settled(request)).refunded_cents == 1000
     found = await shop.stripe.refunds.list_async({"payment_intent": intent})
     assert [each.amount for each in found.data] == [1000]
+
+
+@pytest.mark.parametrize(("verdict", "back"), [("won", [7900]), ("lost", [])])
+async def test_money_for_a_plan_waits_for_its_bank_and_goes_back_if_it_is_ours(
+    shop: Shop, organization: str, verdict: str, back: list[int]
+) -> None:
+    await subscribe(shop, organization)
+    customer = shop.facts.all(CustomerLinked, organization)[0].stripe_customer_id or ""
+    [payment] = (await shop.stripe.payment_intents.list_async({"customer": customer})).data
+    dispute = shop.sandbox.control("disputes", payment_intent=payment.id)
+    assert (await shop.ask(change(organization, "cancel_now", refund=True))).status == "canceled"
+
+    async def stands() -> tuple[str, str]:
+        [row] = await shop.rows(
+            "SELECT status, last_error FROM steps WHERE step_id = :id", id=f"give_back:{payment.id}"
+        )
+        return row.status, row.last_error or ""
+
+    await until(stands, lambda found: "HeldBack" in found[1])
+    async with shop.database.transaction() as db:
+        # As after four hours of trying; a bank takes weeks.
+        await db.execute(
+            text("UPDATE steps SET status = 'parked' WHERE step_id = :id"),
+            {"id": f"give_back:{payment.id}"},
+        )
+    shop.sandbox.control(f"disputes/{dispute['id']}/{verdict}")
+    await until(stands, lambda found: found[0] == "concluded")
+    found = await shop.stripe.refunds.list_async({"payment_intent": payment.id})
+    assert [each.amount for each in found.data] == back
 
 
 async def test_a_surplus_that_is_disputed_goes_back_once_when_the_dispute_is_won(

@@ -69,12 +69,17 @@ class GiveBack(Step[Returning, Reply]):
         return ()
 
 
+def giving_back_of(payment_id: str) -> str:
+    """The step in which an attempt goes back."""
+    return f"give_back:{payment_id}"
+
+
 async def give_back(db: Db, invoice: InvoiceRow, payment: PaymentRow) -> Event:
     """Have an attempt refunded, once; the fact that says so."""
     told = {"payment": payment.payment_id, "invoice": invoice.invoice_id}
     logger.error("money came for an invoice that is not owed", extra={"fields": told})
     state = Returning(payment.organization_id, payment.payment_id)
-    await prepare_step(db, GiveBack, f"give_back:{payment.payment_id}", state)
+    await prepare_step(db, GiveBack, giving_back_of(payment.payment_id), state)
     return PaymentReturned(
         organization_id=payment.organization_id,
         payment_id=payment.payment_id,

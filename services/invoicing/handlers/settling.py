@@ -11,7 +11,7 @@ import msgspec
 from services.invoicing.handlers import dunning
 from services.invoicing.handlers.attempts import get_invoice
 from services.invoicing.handlers.facts import invoice_changed, invoice_paid, payment_changed
-from services.invoicing.handlers.returning import give_back
+from services.invoicing.handlers.returning import give_back, giving_back_of
 from services.invoicing.rules.payments import COLLECTED, UNPAID, stands_like
 from services.invoicing.store.invoices import save_invoices
 from services.invoicing.store.payments import get_payment, save_payment
@@ -19,6 +19,7 @@ from services.invoicing.tables import InvoiceRow, PaymentRow, ProfileRow
 from shared.contracts.base import Event
 from shared.contracts.stripe_gateway import Charge
 from shared.database import Db
+from shared.parked_steps import resume
 
 
 async def keep_charge(
@@ -41,6 +42,9 @@ async def keep_charge(
         return []
     if after.status in COLLECTED and before.status not in COLLECTED:
         return await _collected(db, profile, invoice, after)
+    if after.surplus and after.disputed_cents < before.disputed_cents:
+        # It may have waited for the bank for longer than it is tried.
+        await resume(db, giving_back_of(payment_id))
     events: list[Event] = [await _save(db, profile, invoice, after)]
     if after.status in COLLECTED and not after.surplus:
         events.extend(await _reversed(db, profile, invoice, after))

@@ -11,7 +11,7 @@ from msgspec import Struct
 from services.stripe_gateway.handlers.looks.payments import look_at_reversals
 from services.stripe_gateway.handlers.workshop import Workshop
 from services.stripe_gateway.rules.invoice_objects import Invoice
-from services.stripe_gateway.rules.reversals import left_to_refund
+from services.stripe_gateway.rules.reversals import giving_back_of, is_held_back, left_to_refund
 from services.stripe_gateway.stripe_api import Mark
 from services.stripe_gateway.stripe_api import payments as at_stripe
 from services.stripe_gateway.stripe_api.invoices import payments_where
@@ -21,6 +21,10 @@ from shared.steps import Step, prepare_step
 
 # A key answers for ever what it answered first, a refusal too, so after this comes another.
 ANOTHER_KEY_AFTER = timedelta(hours=1)
+
+
+class HeldBack(Exception):
+    """A bank has not decided yet on money that is to go back. When it has, what is left goes."""
 
 
 class GivingBack(Struct, frozen=True):
@@ -47,6 +51,8 @@ class GiveBack(Step[GivingBack, None]):
         """See Step. Whatever the key, Stripe gives no more back than was paid."""
         intent_id, begun_at = state.payment_intent_id, state.begun_at
         view = await look_at_reversals(self._workshop, intent_id)
+        if is_held_back(view.disputes):
+            raise HeldBack(intent_id)
         left = left_to_refund(view.intent.amount_received, view.refunds, view.disputes)
         if left == 0:
             return
@@ -80,4 +86,4 @@ async def order_give_back(
     async with workshop.database.transaction() as db:
         for intent_id, cents in paid.items():
             state = GivingBack(organization_id, intent_id, cents, db.now)
-            await prepare_step(db, GiveBack, f"give_back:{intent_id}", state)
+            await prepare_step(db, GiveBack, giving_back_of(intent_id), state)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from services.stripe_gateway.handlers.links import order_customer
 from services.stripe_gateway.handlers.looks import order_look
@@ -17,6 +17,7 @@ from services.stripe_gateway.store import charges, customers, purchases, webhook
 from services.stripe_gateway.stripe_api.events import walk
 from shared.contracts.base import Event
 from shared.database import Db
+from shared.parked_steps import resume
 from shared.steps import Step, prepare_step
 from shared.tables import steps
 
@@ -142,8 +143,4 @@ class Reconciler:
     async def _order_again(self, local_id: str, organization_id: str, db: Db) -> None:
         await order_customer(db, organization_id)
         # An outage of hours parks the step; nobody has to be woken for a customer.
-        await db.execute(
-            update(steps)
-            .where(steps.c.step_id == f"customer:{local_id}", steps.c.status == "parked")
-            .values(status="prepared", attempts=0, due_at=db.now)
-        )
+        await resume(db, f"customer:{local_id}")

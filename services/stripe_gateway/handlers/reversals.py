@@ -8,7 +8,12 @@ from sqlalchemy import Row
 
 from services.stripe_gateway.handlers.charges import charge_changed
 from services.stripe_gateway.rules.objects import Dispute, Intent, Refund
-from services.stripe_gateway.rules.reversals import reason_of, refunded, withdrawn
+from services.stripe_gateway.rules.reversals import (
+    giving_back_of,
+    reason_of,
+    refunded,
+    withdrawn,
+)
 from services.stripe_gateway.rules.states import (
     NOT_GIVEN_BACK,
     dispute_stage,
@@ -20,6 +25,7 @@ from services.stripe_gateway.store.money import has_moved, move_money
 from shared.contracts.base import Event
 from shared.contracts.stripe_gateway import DisputeChanged, PurchaseReversed, RefundFailed
 from shared.database import Db
+from shared.parked_steps import resume
 
 Found = Row[Any] | None
 
@@ -109,6 +115,9 @@ async def _dispute(
     version = await reversals.set_dispute(db, organization_id, intent.id, dispute)
     if version is None:
         return ()
+    if dispute_stage(dispute.status) != "withdrawn":
+        # It may have waited for the bank for longer than it is tried.
+        await resume(db, giving_back_of(intent.id))
     return (
         DisputeChanged(
             organization_id=organization_id,

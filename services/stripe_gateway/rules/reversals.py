@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from services.stripe_gateway.rules.objects import Dispute, Refund
-from services.stripe_gateway.rules.states import NOT_GIVEN_BACK, withdrawn_cents
+from services.stripe_gateway.rules.states import NOT_GIVEN_BACK, dispute_stage, withdrawn_cents
 
 
 def refunded(refunds: Sequence[Refund]) -> int:
@@ -22,6 +22,16 @@ def left_to_refund(
 ) -> int:
     """Cents of a payment that are still ours to give back: a bank that takes some is not outbid."""
     return max(0, received_cents - refunded(refunds) - withdrawn(disputes))
+
+
+def is_held_back(disputes: Sequence[Dispute]) -> bool:
+    """Whether a bank has not decided yet on some of a payment."""
+    return any(dispute_stage(dispute.status) == "withdrawn" for dispute in disputes)
+
+
+def giving_back_of(intent_id: str) -> str:
+    """The step in which a payment goes back that a plan should not have been paid with."""
+    return f"give_back:{intent_id}"
 
 
 def reason_of(

@@ -8,6 +8,7 @@ import pytest
 from services.auditor.rules.checks import BY_NAME
 from services.auditor.rules.judging import failures
 from services.invoicing.app import means
+from services.invoicing.handlers.returning import GiveBack, Returning
 from services.invoicing.handlers.settling import keep_charge
 from services.invoicing.store.profiles import lock_profile
 from services.invoicing.tables import InvoiceRow
@@ -19,6 +20,7 @@ from shared.contracts.invoicing import (
     VoidInvoice,
 )
 from shared.contracts.stripe_gateway import Charge, RefundPayment
+from shared.steps import prepare_step
 from tests.invoicing.collecting.debtor import Debtor
 from tests.invoicing.collecting.test_mirroring import invoice_at_stripe, mirrored
 from tests.invoicing.collecting.test_notes import noting
@@ -125,6 +127,30 @@ async def test_words_of_a_dispute_that_come_late_and_twice_change_nothing(debtor
     await shows(debtor, invoice_id, 5000)
     facts = [each["invoice"]["amount_disputed_cents"] for each in debtor.facts(InvoiceChanged)]
     assert facts == [0, 5000]
+
+
+async def test_a_surplus_whose_dispute_is_won_goes_back_however_long_that_took(
+    debtor: Debtor,
+) -> None:
+    invoice_id, charge = await paid(debtor)
+    step_id = f"give_back:{charge.charge_id}"
+    async with means.database.transaction() as db:
+        state = Returning(debtor.organization_id, charge.charge_id)
+        await prepare_step(db, GiveBack, step_id, state)
+        # As after four hours of trying.
+        await db.driver.execute("UPDATE steps SET status = 'parked' WHERE step_id = $1", step_id)
+        await db.driver.execute(
+            "UPDATE payments SET surplus = true WHERE payment_id = $1", charge.charge_id
+        )
+    await tell(debtor, charge, 5000, 2)
+    await heard(debtor, invoice_id, 2)
+    assert debtor.stripe.requests(RefundPayment, debtor.organization_id) == []
+    await tell(debtor, charge, 0, 3)
+
+    async def refunded() -> int:
+        return debtor.stripe.charges[charge.charge_id].refunded_cents
+
+    await until(refunded, lambda cents: cents == 5000)
 
 
 async def test_an_answer_of_before_the_dispute_does_not_end_it(debtor: Debtor) -> None:
