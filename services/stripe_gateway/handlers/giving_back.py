@@ -38,7 +38,8 @@ class GivingBack(Struct, frozen=True):
 
 class GiveBack(Step[GivingBack, None]):
     """Refunds one payment, or what of it has not gone back otherwise. A refusal, when our balance
-    at Stripe does not suffice say, is tried again, and in the end waits for an operator.
+    at Stripe does not suffice say, is tried again, and in the end waits for an operator. What a
+    bank holds back waits for its decision, which has it tried anew.
     """
 
     kind: ClassVar[str] = "give_back"
